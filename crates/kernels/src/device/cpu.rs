@@ -1,0 +1,513 @@
+//! The CPU: buffers are host memory, operations run on the ambient rayon pool.
+
+use super::profile::{Op, OpTime};
+use super::{
+    Attention, Cache, Device, Embedding, Norm, NormGradients, NormInput, NormOutput, Optimized, Span, Targets,
+};
+use crate::adam::{Adam, GradScale, Outcome};
+use crate::attention::{self, Decode, Gradients, Inputs, Rows, Saved};
+use crate::buffer::Buffer;
+use crate::dropout::{self, Dropout};
+use crate::error::{check_len, product};
+use crate::layer_norm::{self, Affine, Write};
+use crate::matmul::{Epilogue, Lhs, Packed, Rhs, Shape, Start, matmul};
+use crate::{Error, adam, column_sum, cross_entropy, embedding, grad_norm, top_k};
+use noam_schedule::Schedule;
+use std::cell::RefCell;
+use std::time::Instant;
+
+/// The processor's cores, as many as the ambient rayon pool has threads. Run a whole step inside
+/// `rayon::ThreadPool::install`: then the calling thread is one of them.
+#[derive(Debug, Default)]
+pub struct Cpu {
+    /// What operations work in; grown at the first use of a size, then kept.
+    floats: RefCell<Buffer>,
+    integers: RefCell<Vec<u32>>,
+    times: RefCell<[OpTime; Op::ALL.len()]>,
+}
+
+impl Cpu {
+    /// The processor.
+    pub fn new() -> Self {
+        Cpu::default()
+    }
+
+    /// Where the time has gone since the last call of [`Cpu::reset_profile`], operation by operation.
+    pub fn profile(&self) -> Vec<(&'static str, OpTime)> {
+        let times = self.times.borrow();
+        Op::ALL.iter().map(|op| (op.name(), times[*op as usize])).filter(|(_, time)| time.calls > 0).collect()
+    }
+
+    /// Forgets the times so far.
+    pub fn reset_profile(&self) {
+        *self.times.borrow_mut() = Default::default();
+    }
+
+    /// Runs an operation and notes its time. Reading the clock costs some tens of nanoseconds, an operation microseconds.
+    fn timed<R>(&self, op: Op, f: impl FnOnce() -> R) -> R {
+        let start = Instant::now();
+        let result = f();
+        let time = &mut self.times.borrow_mut()[op as usize];
+        time.calls += 1;
+        time.time += start.elapsed();
+        result
+    }
+
+    /// Calls `f` with `len` values of scratch.
+    fn with_floats<R>(&self, len: usize, f: impl FnOnce(&mut [f32]) -> R) -> R {
+        let mut scratch = self.floats.borrow_mut();
+        scratch.grow(len);
+        f(&mut scratch[..len])
+    }
+
+    /// Calls `f` with `len` indices of scratch.
+    fn with_integers<R>(&self, len: usize, f: impl FnOnce(&mut [u32]) -> R) -> R {
+        let mut scratch = self.integers.borrow_mut();
+        if scratch.len() < len {
+            scratch.resize(len, 0);
+        }
+        f(&mut scratch[..len])
+    }
+
+    fn with_attention<R>(
+        &self,
+        attention: &Attention<'_, Vec<u32>>,
+        f: impl FnOnce(&attention::Attention<'_>, &mut [f32]) -> R,
+    ) -> R {
+        let len = attention::scratch_len(&attention.dims, rayon::current_num_threads());
+        let attention = attention::Attention {
+            dims: attention.dims,
+            mask: attention.mask,
+            key_lengths: attention.key_lengths,
+            query_lengths: attention.query_lengths.map(Vec::as_slice),
+            dropout: attention.dropout,
+        };
+        self.with_floats(len, |scratch| f(&attention, scratch))
+    }
+}
+
+fn affine<'a>(norm: &Norm<&'a [f32]>) -> Affine<'a> {
+    Affine { gamma: norm.gamma, beta: norm.beta }
+}
+
+fn norm_input<'a>(input: &NormInput<&'a [f32]>) -> layer_norm::Backward<'a> {
+    let NormInput { dy, sum, mean, rstd, gamma } = *input;
+    layer_norm::Backward { dy, sum, mean, rstd, gamma }
+}
+
+/// The targets of the rows that the logits have.
+fn targets<'a>(targets: &Targets<'a, Vec<u32>>, rows: usize) -> Result<cross_entropy::Targets<'a>, Error> {
+    let ids = targets.ids.get(targets.first..).and_then(|ids| ids.get(..rows)).ok_or(Error::Length {
+        op: "cross_entropy",
+        arg: "ids",
+        shape: "(first + N) or more",
+        got: targets.ids.len(),
+        want: targets.first.saturating_add(rows),
+    })?;
+    Ok(cross_entropy::Targets { ids, ignore: targets.ignore, smoothing: targets.smoothing })
+}
+
+impl Device for Cpu {
+    type Buffer = Buffer;
+    type Indices = Vec<u32>;
+    type Packed = Packed;
+    type View<'a> = &'a [f32];
+    type ViewMut<'a> = &'a mut [f32];
+
+    fn zeros(&self, len: usize) -> Result<Buffer, Error> {
+        product("buffer", "its length", &[len])?;
+        Ok(Buffer::zeros(len))
+    }
+
+    fn len(&self, buffer: &Buffer) -> usize {
+        buffer.len()
+    }
+
+    fn upload(&self, values: &[f32], buffer: &mut Buffer, span: Span) -> Result<(), Error> {
+        check_len("upload", "values", "(span)", values.len(), span.len)?;
+        let [to] = self.split(buffer, [span]);
+        to.copy_from_slice(values);
+        Ok(())
+    }
+
+    fn download(&self, buffer: &Buffer, span: Span, values: &mut [f32]) -> Result<(), Error> {
+        check_len("download", "values", "(span)", values.len(), span.len)?;
+        values.copy_from_slice(self.view(buffer, span));
+        Ok(())
+    }
+
+    fn indices(&self, len: usize) -> Result<Vec<u32>, Error> {
+        Ok(Vec::with_capacity(len))
+    }
+
+    fn set_indices(&self, values: &[u32], indices: &mut Vec<u32>) -> Result<(), Error> {
+        indices.clear();
+        indices.extend_from_slice(values);
+        Ok(())
+    }
+
+    fn pack(&self, w: &[f32], k: usize, n: usize) -> Result<Packed, Error> {
+        product("matmul", "K·N", &[k, n])?;
+        let mut packed = Packed::zeros(k, n);
+        packed.pack_transposed(w)?;
+        Ok(packed)
+    }
+
+    fn view<'a>(&'a self, buffer: &'a Buffer, span: Span) -> &'a [f32] {
+        &buffer[span.offset..span.offset + span.len]
+    }
+
+    fn split<'a, const N: usize>(&'a self, buffer: &'a mut Buffer, spans: [Span; N]) -> [&'a mut [f32]; N] {
+        let ranges = spans.map(|s| s.offset..s.offset + s.len);
+        match buffer.get_disjoint_mut(ranges) {
+            Ok(parts) => parts,
+            Err(error) => panic!("{error}: {spans:?}"),
+        }
+    }
+
+    fn read<'a>(&'a self, view: &'a mut [f32]) -> &'a [f32] {
+        view
+    }
+
+    fn fill(&self, view: &mut [f32], value: f32) -> Result<(), Error> {
+        view.fill(value);
+        Ok(())
+    }
+
+    fn matmul(
+        &self,
+        shape: Shape,
+        a: Lhs<&[f32]>,
+        b: Rhs<&[f32], &Packed>,
+        start: Start,
+        epilogue: Epilogue<&[f32]>,
+        c: &mut [f32],
+    ) -> Result<(), Error> {
+        let op = match (&a, &b) {
+            (Lhs::Transposed(_), _) => Op::MatmulWeights,
+            (_, Rhs::Rows(_)) => Op::MatmulInputs,
+            _ => Op::MatmulForward,
+        };
+        self.timed(op, || matmul(shape, a, b, start, epilogue, c))
+    }
+
+    fn column_sum(&self, dy: &[f32], db: &mut [f32]) -> Result<(), Error> {
+        self.timed(Op::ColumnSum, || {
+            let len = column_sum::scratch_len(dy.len() / db.len().max(1), db.len())?;
+            self.with_floats(len, |scratch| column_sum::column_sum(dy, scratch, db))
+        })
+    }
+
+    fn dropout(&self, x: &mut [f32], c: usize, dropout: Dropout) -> Result<(), Error> {
+        self.timed(Op::Dropout, || dropout::apply(x, c, dropout))
+    }
+
+    fn embedding_forward(
+        &self,
+        input: Embedding<'_, &[f32], Vec<u32>>,
+        dropout: Dropout,
+        y: &mut [f32],
+    ) -> Result<(), Error> {
+        self.timed(Op::EmbeddingForward, || {
+            let tokens = embedding::Tokens { ids: input.ids, lengths: input.lengths };
+            let Embedding { table, positions, offset, scale, .. } = input;
+            embedding::forward(input.dims, tokens, embedding::Tables { table, positions, offset, scale }, dropout, y)
+        })
+    }
+
+    fn embedding_backward(
+        &self,
+        dims: embedding::Dims,
+        ids: &Vec<u32>,
+        lengths: &Vec<u32>,
+        dy: &[f32],
+        scale: f32,
+        dropout: Dropout,
+        dtable: &mut [f32],
+    ) -> Result<(), Error> {
+        self.timed(Op::EmbeddingBackward, || {
+            let len = embedding::scratch_len(ids.len(), dtable.len() / dims.c.max(1));
+            let tokens = embedding::Tokens { ids, lengths };
+            self.with_integers(len, |scratch| embedding::backward(dims, tokens, dy, scale, dropout, dtable, scratch))
+        })
+    }
+
+    fn layer_norm(&self, x: &[f32], norm: Norm<&[f32]>, out: NormOutput<&mut [f32]>) -> Result<(), Error> {
+        self.timed(Op::LayerNormForward, || {
+            let NormOutput { y, mean, rstd } = out;
+            layer_norm::forward(x, affine(&norm), norm.eps, layer_norm::Output { y, mean, rstd })
+        })
+    }
+
+    fn layer_norm_backward(
+        &self,
+        input: NormInput<&[f32]>,
+        write: Write,
+        out: NormGradients<&mut [f32]>,
+    ) -> Result<(), Error> {
+        self.timed(Op::LayerNormBackward, || {
+            let NormGradients { dsum, dgamma, dbeta } = out;
+            let out = layer_norm::Gradients { dsum, dgamma, dbeta };
+            self.with_floats(layer_norm::scratch_len(input.mean.len(), input.gamma.len()), |scratch| {
+                layer_norm::backward(norm_input(&input), write, out, scratch)
+            })
+        })
+    }
+
+    fn residual_layer_norm(
+        &self,
+        x: &[f32],
+        sum: &mut [f32],
+        dropout: Dropout,
+        norm: Norm<&[f32]>,
+        out: NormOutput<&mut [f32]>,
+    ) -> Result<(), Error> {
+        self.timed(Op::LayerNormForward, || {
+            let NormOutput { y, mean, rstd } = out;
+            let out = layer_norm::Output { y, mean, rstd };
+            layer_norm::residual_forward(x, sum, dropout, affine(&norm), norm.eps, out)
+        })
+    }
+
+    fn residual_layer_norm_backward(
+        &self,
+        input: NormInput<&[f32]>,
+        dropout: Dropout,
+        write: Write,
+        out: NormGradients<&mut [f32]>,
+        dsub: &mut [f32],
+    ) -> Result<(), Error> {
+        self.timed(Op::LayerNormBackward, || {
+            let NormGradients { dsum, dgamma, dbeta } = out;
+            let out = layer_norm::Gradients { dsum, dgamma, dbeta };
+            self.with_floats(layer_norm::scratch_len(input.mean.len(), input.gamma.len()), |scratch| {
+                layer_norm::residual_backward(norm_input(&input), dropout, write, out, dsub, scratch)
+            })
+        })
+    }
+
+    fn self_attention(
+        &self,
+        attention: Attention<'_, Vec<u32>>,
+        qkv: &[f32],
+        out: &mut [f32],
+        lse: &mut [f32],
+    ) -> Result<(), Error> {
+        self.timed(Op::AttentionForward, || {
+            self.with_attention(&attention, |attention, scratch| {
+                attention::forward(attention, Inputs::Packed { qkv }, scratch, attention::Output { o: out, lse })
+            })
+        })
+    }
+
+    fn self_attention_backward(
+        &self,
+        attention: Attention<'_, Vec<u32>>,
+        dout: &[f32],
+        qkv: &[f32],
+        out: &[f32],
+        lse: &[f32],
+        dqkv: &mut [f32],
+    ) -> Result<(), Error> {
+        self.timed(Op::AttentionBackward, || {
+            self.with_attention(&attention, |attention, scratch| {
+                let saved = Saved { o: out, lse, d_o: dout };
+                attention::backward(attention, Inputs::Packed { qkv }, saved, scratch, Gradients::Packed { dqkv })
+            })
+        })
+    }
+
+    fn cross_attention(
+        &self,
+        attention: Attention<'_, Vec<u32>>,
+        q: &[f32],
+        kv: &[f32],
+        out: &mut [f32],
+        lse: &mut [f32],
+    ) -> Result<(), Error> {
+        self.timed(Op::AttentionForward, || {
+            self.with_attention(&attention, |attention, scratch| {
+                attention::forward(attention, Inputs::Cross { q, kv }, scratch, attention::Output { o: out, lse })
+            })
+        })
+    }
+
+    fn cross_attention_backward(
+        &self,
+        attention: Attention<'_, Vec<u32>>,
+        dout: &[f32],
+        q: &[f32],
+        kv: &[f32],
+        out: &[f32],
+        lse: &[f32],
+        dq: &mut [f32],
+        dkv: &mut [f32],
+    ) -> Result<(), Error> {
+        self.timed(Op::AttentionBackward, || {
+            self.with_attention(&attention, |attention, scratch| {
+                let saved = Saved { o: out, lse, d_o: dout };
+                attention::backward(attention, Inputs::Cross { q, kv }, saved, scratch, Gradients::Cross { dq, dkv })
+            })
+        })
+    }
+
+    fn self_attention_weights(
+        &self,
+        attention: Attention<'_, Vec<u32>>,
+        qkv: &[f32],
+        lse: &[f32],
+        weights: &mut [f32],
+    ) -> Result<(), Error> {
+        self.with_attention(&attention, |attention, scratch| {
+            attention::weights(attention, Inputs::Packed { qkv }, lse, scratch, weights)
+        })
+    }
+
+    fn cross_attention_weights(
+        &self,
+        attention: Attention<'_, Vec<u32>>,
+        q: &[f32],
+        kv: &[f32],
+        lse: &[f32],
+        weights: &mut [f32],
+    ) -> Result<(), Error> {
+        self.with_attention(&attention, |attention, scratch| {
+            attention::weights(attention, Inputs::Cross { q, kv }, lse, scratch, weights)
+        })
+    }
+
+    fn cached_attention(
+        &self,
+        cache_dims: Cache,
+        n_heads: usize,
+        at: usize,
+        qkv: &[f32],
+        cache: &mut [f32],
+        out: &mut [f32],
+    ) -> Result<(), Error> {
+        self.timed(Op::CachedAttention, || {
+            const OP: &str = "cached_attention";
+            let Cache { rows, max_len, c } = cache_dims;
+            check_len(OP, "qkv", "(R, 3C)", qkv.len(), product(OP, "R·3C", &[rows, 3, c])?)?;
+            check_len(
+                OP,
+                "cache",
+                "(R, max_len, 2C)",
+                cache.len(),
+                product(OP, "R·max_len·2C", &[rows, max_len, 2, c])?,
+            )?;
+            if at >= max_len {
+                return Err(Error::Index { op: OP, arg: "at", at: 0, got: at, limit: max_len });
+            }
+            if n_heads == 0 || !c.is_multiple_of(n_heads) {
+                return Err(Error::Size { op: OP, what: "the number of heads", got: n_heads, limit: "a divisor of C" });
+            }
+            for (row, qkv) in qkv.chunks_exact(3 * c).enumerate() {
+                cache[(row * max_len + at) * 2 * c..][..2 * c].copy_from_slice(&qkv[c..]);
+            }
+            let hs = c / n_heads;
+            let scratch = attention::decode_scratch_len(max_len, hs, rayon::current_num_threads());
+            self.with_floats(scratch, |scratch| {
+                self.with_integers(rows, |lengths| {
+                    lengths.fill(at as u32 + 1);
+                    let step = Decode {
+                        nh: n_heads,
+                        hs,
+                        q: Rows { data: qkv, offset: 0, stride: 3 * c },
+                        k: Rows { data: cache, offset: 0, stride: 2 * c },
+                        v: Rows { data: cache, offset: c, stride: 2 * c },
+                        capacity: max_len,
+                        lengths,
+                        sequences: None,
+                    };
+                    attention::decode(&step, scratch, out)
+                })
+            })
+        })
+    }
+
+    fn reorder_cache(
+        &self,
+        cache_dims: Cache,
+        len: usize,
+        parents: &Vec<u32>,
+        from: &[f32],
+        to: &mut [f32],
+    ) -> Result<(), Error> {
+        self.timed(Op::ReorderCache, || {
+            const OP: &str = "reorder_cache";
+            let Cache { rows, max_len, c } = cache_dims;
+            let row = product(OP, "max_len·2C", &[max_len, 2, c])?;
+            check_len(OP, "from", "(R, max_len, 2C)", from.len(), product(OP, "R·max_len·2C", &[rows, row])?)?;
+            check_len(OP, "to", "(R, max_len, 2C)", to.len(), from.len())?;
+            check_len(OP, "parents", "(R)", parents.len(), rows)?;
+            if len > max_len {
+                return Err(Error::Size { op: OP, what: "len", got: len, limit: "at most max_len" });
+            }
+            if let Some((at, &got)) = parents.iter().enumerate().find(|&(_, &p)| p as usize >= rows) {
+                return Err(Error::Index { op: OP, arg: "parents", at, got: got as usize, limit: rows });
+            }
+            if row > 0 {
+                for (to, &parent) in to.chunks_exact_mut(row).zip(parents) {
+                    to[..len * 2 * c].copy_from_slice(&from[parent as usize * row..][..len * 2 * c]);
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn cross_entropy(
+        &self,
+        logits: &mut [f32],
+        v: usize,
+        of: Targets<'_, Vec<u32>>,
+        grad_scale: f32,
+        loss: &mut [f32],
+    ) -> Result<(), Error> {
+        self.timed(Op::CrossEntropy, || {
+            let targets = targets(&of, loss.len())?;
+            cross_entropy::forward_backward(logits, v, targets, grad_scale, loss)
+        })
+    }
+
+    fn cross_entropy_evaluate(
+        &self,
+        logits: &[f32],
+        v: usize,
+        of: Targets<'_, Vec<u32>>,
+        loss: &mut [f32],
+        nll: &mut [f32],
+    ) -> Result<(), Error> {
+        self.timed(Op::CrossEntropy, || {
+            let targets = targets(&of, loss.len())?;
+            self.with_integers(loss.len(), |hit| {
+                cross_entropy::evaluate(logits, v, targets, cross_entropy::Scores { loss, nll, hit })
+            })
+        })
+    }
+
+    fn log_softmax(&self, logits: &mut [f32], v: usize) -> Result<(), Error> {
+        self.timed(Op::LogSoftmax, || cross_entropy::log_softmax_rows(logits, v))
+    }
+
+    fn top_k(&self, scores: &[f32], v: usize, k: usize, values: &mut [f32], indices: &mut [u32]) -> Result<(), Error> {
+        self.timed(Op::TopK, || top_k::top_k(scores, v, k, top_k::Output { values, indices }))
+    }
+
+    fn grad_norm(&self, grads: &Buffer) -> Result<f64, Error> {
+        self.timed(Op::GradNorm, || Ok(grad_norm::grad_norm(grads)))
+    }
+
+    fn adam_update<S: Schedule + ?Sized>(
+        &self,
+        adam: &mut Adam,
+        schedule: &S,
+        gradient: GradScale,
+        state: Optimized<'_, Buffer>,
+    ) -> Result<Outcome, Error> {
+        self.timed(Op::Adam, || {
+            let Optimized { params, grads, m, v } = state;
+            adam.update(schedule, gradient, adam::State { params, grads, m, v })
+        })
+    }
+}

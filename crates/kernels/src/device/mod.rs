@@ -1,0 +1,392 @@
+//! What a model is written over: memory, and the operations of a training step on it.
+//!
+//! [`Device`] has one method for each operation of this crate, taking views of its own memory: slices for [`Cpu`]. A model
+//! generic over it compiles to direct calls (static dispatch), and says nothing of where it runs. Shapes, arithmetic and
+//! errors are those of the operation's own module.
+
+mod cpu;
+mod profile;
+
+pub use cpu::Cpu;
+pub use profile::OpTime;
+
+use crate::Error;
+use crate::adam::{Adam, GradScale, Outcome};
+use crate::attention::{Dims, Mask};
+use crate::dropout::Dropout;
+use crate::embedding;
+use crate::layer_norm::Write;
+use crate::matmul::{Epilogue, Lhs, Rhs, Shape, Start};
+use noam_schedule::Schedule;
+use std::fmt::Debug;
+
+/// A part of a buffer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Span {
+    /// First value.
+    pub offset: usize,
+    /// Number of values.
+    pub len: usize,
+}
+
+impl Span {
+    /// The part of this span from `start` on.
+    pub fn from(self, start: usize) -> Span {
+        Span { offset: self.offset + start, len: self.len - start }
+    }
+
+    /// The first `len` values of this span.
+    pub fn first(self, len: usize) -> Span {
+        debug_assert!(len <= self.len);
+        Span { offset: self.offset, len }
+    }
+}
+
+/// Scale and shift of a layer norm, and what it adds to the variance.
+#[derive(Clone, Copy, Debug)]
+pub struct Norm<V> {
+    /// The scale, (C).
+    pub gamma: V,
+    /// The shift, (C).
+    pub beta: V,
+    /// Added to the variance.
+    pub eps: f32,
+}
+
+/// What a layer norm writes.
+#[derive(Debug)]
+pub struct NormOutput<M> {
+    /// The normalized rows, (N, C).
+    pub y: M,
+    /// The rows' means, (N).
+    pub mean: M,
+    /// One over the rows' deviations, (N).
+    pub rstd: M,
+}
+
+/// What a layer norm's backward reads.
+#[derive(Clone, Copy, Debug)]
+pub struct NormInput<V> {
+    /// The gradient of the output, (N, C).
+    pub dy: V,
+    /// What forward normalized, (N, C).
+    pub sum: V,
+    /// Forward's means, (N).
+    pub mean: V,
+    /// Forward's rstd, (N).
+    pub rstd: V,
+    /// The scale, (C).
+    pub gamma: V,
+}
+
+/// What a layer norm's backward writes.
+#[derive(Debug)]
+pub struct NormGradients<M> {
+    /// The gradient of what was normalized, (N, C), set or added to.
+    pub dsum: M,
+    /// The gradient of the scale, (C), added to.
+    pub dgamma: M,
+    /// The gradient of the shift, (C), added to.
+    pub dbeta: M,
+}
+
+/// An attention: its sizes, what is masked, and dropout of its weights.
+#[derive(Debug)]
+pub struct Attention<'a, I> {
+    /// Sizes.
+    pub dims: Dims,
+    /// Which keys a query sees beyond the padding.
+    pub mask: Mask,
+    /// Keys of each sentence that are not padding, (B).
+    pub key_lengths: &'a I,
+    /// Queries of each sentence that are not padding, (B); all of them if there are none.
+    pub query_lengths: Option<&'a I>,
+    /// Dropout of the weights.
+    pub dropout: Dropout,
+}
+
+/// Tokens of a batch, the table they index and where they stand.
+#[derive(Debug)]
+pub struct Embedding<'a, V, I> {
+    /// Sizes.
+    pub dims: embedding::Dims,
+    /// Token ids, (B, T).
+    pub ids: &'a I,
+    /// Tokens of each sentence that are not padding, (B).
+    pub lengths: &'a I,
+    /// The embeddings, (V, C).
+    pub table: V,
+    /// The positions, (P, C).
+    pub positions: V,
+    /// The position of the first token of each sentence.
+    pub offset: usize,
+    /// What the embeddings are multiplied by.
+    pub scale: f32,
+}
+
+/// The targets of a cross-entropy.
+#[derive(Debug)]
+pub struct Targets<'a, I> {
+    /// Target ids, (N).
+    pub ids: &'a I,
+    /// First row of `ids` that belongs to the logits' first.
+    pub first: usize,
+    /// The id whose rows do not count.
+    pub ignore: u32,
+    /// Label smoothing, in [0, 1).
+    pub smoothing: f32,
+}
+
+/// Keys and values of past positions, for decoding.
+#[derive(Clone, Copy, Debug)]
+pub struct Cache {
+    /// Rows: sentences times beams.
+    pub rows: usize,
+    /// Positions there is room for.
+    pub max_len: usize,
+    /// Width of a key: C. A position holds its key, then its value.
+    pub c: usize,
+}
+
+/// Flat parameters with their gradients and moments.
+#[derive(Debug)]
+pub struct Optimized<'a, B> {
+    /// Parameters.
+    pub params: &'a mut B,
+    /// Gradients.
+    pub grads: &'a mut B,
+    /// First moments.
+    pub m: &'a mut B,
+    /// Second moments.
+    pub v: &'a mut B,
+}
+
+/// A place where models run: its memory and its operations.
+///
+/// Views follow Rust's borrowing: [`Device::split`] hands out disjoint parts of one buffer, checked.
+#[allow(clippy::too_many_arguments)] // an operation's arguments are its operands
+pub trait Device: Debug {
+    /// Memory of f32 values.
+    type Buffer: Debug;
+    /// Memory of 32-bit indices: tokens, lengths.
+    type Indices: Debug;
+    /// A weight packed for many products.
+    type Packed: Debug;
+    /// Read access to a part of a buffer.
+    type View<'a>: Copy
+    where
+        Self: 'a;
+    /// Write access to a part of a buffer.
+    type ViewMut<'a>
+    where
+        Self: 'a;
+
+    /// A buffer of zeros.
+    fn zeros(&self, len: usize) -> Result<Self::Buffer, Error>;
+    /// Values in a buffer.
+    fn len(&self, buffer: &Self::Buffer) -> usize;
+    /// Copies host values into a part of a buffer that is as long.
+    fn upload(&self, values: &[f32], buffer: &mut Self::Buffer, span: Span) -> Result<(), Error>;
+    /// Copies a part of a buffer to the host.
+    fn download(&self, buffer: &Self::Buffer, span: Span, values: &mut [f32]) -> Result<(), Error>;
+    /// Room for indices.
+    fn indices(&self, len: usize) -> Result<Self::Indices, Error>;
+    /// Replaces the indices by these; allocates only to grow.
+    fn set_indices(&self, values: &[u32], indices: &mut Self::Indices) -> Result<(), Error>;
+    /// Packs a linear layer's weights, (N, K).
+    fn pack(&self, w: Self::View<'_>, k: usize, n: usize) -> Result<Self::Packed, Error>;
+
+    /// Read access to a part of a buffer.
+    fn view<'a>(&'a self, buffer: &'a Self::Buffer, span: Span) -> Self::View<'a>;
+    /// Write access to disjoint parts of one buffer. Panics if they overlap or lie outside: our own mistake, never input.
+    fn split<'a, const N: usize>(&'a self, buffer: &'a mut Self::Buffer, spans: [Span; N]) -> [Self::ViewMut<'a>; N];
+    /// Gives up writing.
+    fn read<'a>(&'a self, view: Self::ViewMut<'a>) -> Self::View<'a>;
+    /// Sets every value.
+    fn fill(&self, view: Self::ViewMut<'_>, value: f32) -> Result<(), Error>;
+
+    /// [`crate::matmul`].
+    fn matmul(
+        &self,
+        shape: Shape,
+        a: Lhs<Self::View<'_>>,
+        b: Rhs<Self::View<'_>, &Self::Packed>,
+        start: Start,
+        epilogue: Epilogue<Self::View<'_>>,
+        c: Self::ViewMut<'_>,
+    ) -> Result<(), Error>;
+    /// [`crate::column_sum`]: adds the columns of `dy`, (N, C), to `db`.
+    fn column_sum(&self, dy: Self::View<'_>, db: Self::ViewMut<'_>) -> Result<(), Error>;
+    /// [`crate::dropout`], in place.
+    fn dropout(&self, x: Self::ViewMut<'_>, c: usize, dropout: Dropout) -> Result<(), Error>;
+
+    /// [`crate::embedding`].
+    fn embedding_forward(
+        &self,
+        input: Embedding<'_, Self::View<'_>, Self::Indices>,
+        dropout: Dropout,
+        y: Self::ViewMut<'_>,
+    ) -> Result<(), Error>;
+    /// Backward of [`Device::embedding_forward`], added to `dtable`; `input.table` is not read.
+    fn embedding_backward(
+        &self,
+        dims: embedding::Dims,
+        ids: &Self::Indices,
+        lengths: &Self::Indices,
+        dy: Self::View<'_>,
+        scale: f32,
+        dropout: Dropout,
+        dtable: Self::ViewMut<'_>,
+    ) -> Result<(), Error>;
+
+    /// [`crate::layer_norm`], plain.
+    fn layer_norm(
+        &self,
+        x: Self::View<'_>,
+        norm: Norm<Self::View<'_>>,
+        out: NormOutput<Self::ViewMut<'_>>,
+    ) -> Result<(), Error>;
+    /// Backward of [`Device::layer_norm`].
+    fn layer_norm_backward(
+        &self,
+        input: NormInput<Self::View<'_>>,
+        write: Write,
+        out: NormGradients<Self::ViewMut<'_>>,
+    ) -> Result<(), Error>;
+    /// [`crate::layer_norm`] of `x + dropout(sum)`; the sum takes its operand's place.
+    fn residual_layer_norm(
+        &self,
+        x: Self::View<'_>,
+        sum: Self::ViewMut<'_>,
+        dropout: Dropout,
+        norm: Norm<Self::View<'_>>,
+        out: NormOutput<Self::ViewMut<'_>>,
+    ) -> Result<(), Error>;
+    /// Backward of [`Device::residual_layer_norm`].
+    fn residual_layer_norm_backward(
+        &self,
+        input: NormInput<Self::View<'_>>,
+        dropout: Dropout,
+        write: Write,
+        out: NormGradients<Self::ViewMut<'_>>,
+        dsub: Self::ViewMut<'_>,
+    ) -> Result<(), Error>;
+
+    /// [`crate::attention`] of a sequence on itself: `qkv` (B·T, 3C) holds a row's query, key and value side by side.
+    fn self_attention(
+        &self,
+        attention: Attention<'_, Self::Indices>,
+        qkv: Self::View<'_>,
+        out: Self::ViewMut<'_>,
+        lse: Self::ViewMut<'_>,
+    ) -> Result<(), Error>;
+    /// Backward of [`Device::self_attention`]; sets `dqkv`.
+    fn self_attention_backward(
+        &self,
+        attention: Attention<'_, Self::Indices>,
+        dout: Self::View<'_>,
+        qkv: Self::View<'_>,
+        out: Self::View<'_>,
+        lse: Self::View<'_>,
+        dqkv: Self::ViewMut<'_>,
+    ) -> Result<(), Error>;
+    /// [`crate::attention`] of one sequence on another: `q` (B·T, C), `kv` (B·S, 2C).
+    fn cross_attention(
+        &self,
+        attention: Attention<'_, Self::Indices>,
+        q: Self::View<'_>,
+        kv: Self::View<'_>,
+        out: Self::ViewMut<'_>,
+        lse: Self::ViewMut<'_>,
+    ) -> Result<(), Error>;
+    /// Backward of [`Device::cross_attention`]; sets `dq` and `dkv`.
+    fn cross_attention_backward(
+        &self,
+        attention: Attention<'_, Self::Indices>,
+        dout: Self::View<'_>,
+        q: Self::View<'_>,
+        kv: Self::View<'_>,
+        out: Self::View<'_>,
+        lse: Self::View<'_>,
+        dq: Self::ViewMut<'_>,
+        dkv: Self::ViewMut<'_>,
+    ) -> Result<(), Error>;
+    /// The weights (B, NH, T, S) of a [`Device::self_attention`].
+    fn self_attention_weights(
+        &self,
+        attention: Attention<'_, Self::Indices>,
+        qkv: Self::View<'_>,
+        lse: Self::View<'_>,
+        weights: Self::ViewMut<'_>,
+    ) -> Result<(), Error>;
+    /// The weights (B, NH, T, S) of a [`Device::cross_attention`].
+    fn cross_attention_weights(
+        &self,
+        attention: Attention<'_, Self::Indices>,
+        q: Self::View<'_>,
+        kv: Self::View<'_>,
+        lse: Self::View<'_>,
+        weights: Self::ViewMut<'_>,
+    ) -> Result<(), Error>;
+    /// Attention of the newest position of every row on its cache: writes the keys and values of `qkv` (R, 3C) at position
+    /// `at` of `cache`, then attends to positions 0 to `at`.
+    fn cached_attention(
+        &self,
+        cache_dims: Cache,
+        n_heads: usize,
+        at: usize,
+        qkv: Self::View<'_>,
+        cache: Self::ViewMut<'_>,
+        out: Self::ViewMut<'_>,
+    ) -> Result<(), Error>;
+    /// Row `r` of `to` becomes the first `len` positions of row `parents[r]` of `from`: beams that go on.
+    fn reorder_cache(
+        &self,
+        cache_dims: Cache,
+        len: usize,
+        parents: &Self::Indices,
+        from: Self::View<'_>,
+        to: Self::ViewMut<'_>,
+    ) -> Result<(), Error>;
+
+    /// [`crate::cross_entropy`] with its gradient in place of the logits.
+    fn cross_entropy(
+        &self,
+        logits: Self::ViewMut<'_>,
+        v: usize,
+        targets: Targets<'_, Self::Indices>,
+        grad_scale: f32,
+        loss: Self::ViewMut<'_>,
+    ) -> Result<(), Error>;
+    /// [`crate::cross_entropy`] without the gradient.
+    fn cross_entropy_evaluate(
+        &self,
+        logits: Self::View<'_>,
+        v: usize,
+        targets: Targets<'_, Self::Indices>,
+        loss: Self::ViewMut<'_>,
+        nll: Self::ViewMut<'_>,
+    ) -> Result<(), Error>;
+    /// Log-softmax of the logits' rows, in place.
+    fn log_softmax(&self, logits: Self::ViewMut<'_>, v: usize) -> Result<(), Error>;
+    /// The k largest of each row and where they stand, to the host: values and indices (N, k).
+    fn top_k(
+        &self,
+        scores: Self::View<'_>,
+        v: usize,
+        k: usize,
+        values: &mut [f32],
+        indices: &mut [u32],
+    ) -> Result<(), Error>;
+
+    /// [`crate::grad_norm`] of a whole buffer.
+    fn grad_norm(&self, grads: &Self::Buffer) -> Result<f64, Error>;
+    /// [`crate::adam`]: one update, or a skipped one.
+    fn adam_update<S: Schedule + ?Sized>(
+        &self,
+        adam: &mut Adam,
+        schedule: &S,
+        gradient: GradScale,
+        state: Optimized<'_, Self::Buffer>,
+    ) -> Result<Outcome, Error>;
+}

@@ -1,0 +1,79 @@
+//! What an operation refuses, and how it says so.
+
+/// Why an operation did not run. Nothing has been written when one is returned.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A buffer's length disagrees with the shape.
+    #[error("{op}: `{arg}` holds {got} values but its shape {shape} needs {want}; check that buffer's length")]
+    Length {
+        /// The operation.
+        op: &'static str,
+        /// The argument's name.
+        arg: &'static str,
+        /// Its shape, in the letters of the operation's contract.
+        shape: &'static str,
+        /// Values it holds.
+        got: usize,
+        /// Values it needs.
+        want: usize,
+    },
+    /// A size that the operation cannot take: zero, too large, or not a multiple of what it must be.
+    #[error("{op}: {what} is {got}, must be {limit}")]
+    Size {
+        /// The operation.
+        op: &'static str,
+        /// Which size.
+        what: &'static str,
+        /// Its value.
+        got: usize,
+        /// What it must be, and a usual choice.
+        limit: &'static str,
+    },
+    /// A scalar outside its range.
+    #[error("{op}: {what} is {got}, must be {limit}")]
+    Scalar {
+        /// The operation.
+        op: &'static str,
+        /// Which scalar.
+        what: &'static str,
+        /// Its value.
+        got: f64,
+        /// What it must be, and a usual choice.
+        limit: &'static str,
+    },
+    /// An index (a token, a target, a position) that its table does not have.
+    #[error("{op}: `{arg}`[{at}] is {got}, must be less than {limit}; the table it indexes has {limit} rows")]
+    Index {
+        /// The operation.
+        op: &'static str,
+        /// The argument's name.
+        arg: &'static str,
+        /// The place in that argument.
+        at: usize,
+        /// The value there.
+        got: usize,
+        /// The number of rows it may name.
+        limit: usize,
+    },
+}
+
+/// Checks one buffer's length against its shape.
+pub(crate) fn check_len(
+    op: &'static str,
+    arg: &'static str,
+    shape: &'static str,
+    got: usize,
+    want: usize,
+) -> Result<(), Error> {
+    if got == want { Ok(()) } else { Err(Error::Length { op, arg, shape, got, want }) }
+}
+
+/// The product of dimensions, or an error where it does not fit in memory.
+pub(crate) fn product(op: &'static str, what: &'static str, dims: &[usize]) -> Result<usize, Error> {
+    // isize::MAX bytes is the most a slice can hold.
+    dims.iter()
+        .try_fold(1usize, |acc, &d| acc.checked_mul(d))
+        .filter(|&n| n <= isize::MAX as usize / 4)
+        .ok_or(Error::Size { op, what, got: usize::MAX, limit: "a product of dimensions that fits in memory" })
+}
