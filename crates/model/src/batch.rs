@@ -1,0 +1,70 @@
+//! What a step works on.
+
+use crate::Error;
+
+/// The padding token's id; targets of this id do not count.
+pub const PAD: u32 = 0;
+/// The id that begins a decoder's input.
+pub const BOS: u32 = 1;
+/// The id that ends a sentence.
+pub const EOS: u32 = 2;
+
+/// Sentences and their translations, padded to rectangles with [`PAD`].
+#[derive(Clone, Copy, Debug)]
+pub struct Batch<'a> {
+    /// Source tokens, (B, S): a sentence and [`EOS`].
+    pub src: &'a [u32],
+    /// Source tokens of each sentence that are not padding, (B).
+    pub src_lengths: &'a [u32],
+    /// Decoder input, (B, T): [`BOS`] and the translation.
+    pub tgt_in: &'a [u32],
+    /// Targets, (B, T): the translation and [`EOS`].
+    pub tgt_out: &'a [u32],
+    /// Target tokens of each sentence that are not padding, (B).
+    pub tgt_lengths: &'a [u32],
+    /// Source positions.
+    pub s: usize,
+    /// Target positions.
+    pub t: usize,
+}
+
+impl Batch<'_> {
+    /// Sentences.
+    pub fn b(&self) -> usize {
+        self.src_lengths.len()
+    }
+
+    /// Targets that are not padding.
+    pub fn target_tokens(&self) -> usize {
+        self.tgt_out.iter().filter(|&&id| id != PAD).count()
+    }
+
+    /// Checks that the arrays agree with each other and with a model of `max_len` positions.
+    pub(crate) fn check(&self, max_len: usize) -> Result<(), Error> {
+        let b = self.b();
+        let same = |what, got, limit| if got == limit { Ok(()) } else { Err(Error::Batch { what, got, limit }) };
+        if b == 0 || self.s == 0 || self.t == 0 {
+            return Err(Error::Batch { what: "a size (sentences, source or target positions)", got: 0, limit: 1 });
+        }
+        if self.s.max(self.t) > max_len {
+            let got = self.s.max(self.t);
+            return Err(Error::Batch {
+                what: "the longest sequence (at most `max_len` positions)",
+                got,
+                limit: max_len,
+            });
+        }
+        same("tgt_lengths.len()", self.tgt_lengths.len(), b)?;
+        same("src.len()", self.src.len(), b * self.s)?;
+        same("tgt_in.len()", self.tgt_in.len(), b * self.t)?;
+        same("tgt_out.len()", self.tgt_out.len(), b * self.t)?;
+        for (what, lengths, limit) in
+            [("a source length", self.src_lengths, self.s), ("a target length", self.tgt_lengths, self.t)]
+        {
+            if let Some(&got) = lengths.iter().find(|&&l| l as usize > limit) {
+                return Err(Error::Batch { what, got: got as usize, limit });
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,280 @@
+//! Forward and backward of the layers over one plan: the paper's figure 1, written out.
+//!
+//! A sublayer f with its residual and norm is `y = LN(x + dropout(f(x)))` with post-norm. With pre-norm the residual stream
+//! runs past the norms, and it is grouped by what can be fused: a sublayer reads the normalized `y`, adds to the stream, and
+//! ends with the *next* norm. Either way a sublayer ends with one fused operation; only which norm and which residual differ.
+
+use crate::params::{LayerNorm, Layout, Linear};
+use crate::plan::{NormActs, Plan};
+use crate::{Config, Error, Norm};
+use noam_kernels::attention::{Dims, Mask};
+use noam_kernels::device::{self, Attention, Device, NormGradients, NormInput, NormOutput, Span};
+use noam_kernels::dropout::Dropout;
+use noam_kernels::layer_norm::Write;
+use noam_kernels::matmul::{Epilogue, Lhs, Rhs, Shape, Start};
+
+/// Tokens and lengths of a batch, in the device's memory.
+#[derive(Debug)]
+pub(crate) struct Tokens<I> {
+    pub src: I,
+    pub src_lengths: I,
+    pub tgt_in: I,
+    pub tgt_out: I,
+    pub tgt_lengths: I,
+}
+
+/// What decides a dropout's numbers: a place in the model and a step, never a state.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Noise {
+    pub seed: u64,
+    pub step: u32,
+    pub micro_batch: u16,
+    /// Off when a model is used, not trained.
+    pub active: bool,
+}
+
+/// The places of dropout in the model. The micro-batch takes the upper half of a place's number.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Place {
+    SourceEmbedding,
+    TargetEmbedding,
+    Encoder { layer: usize, sublayer: u32, weights: bool },
+    Decoder { layer: usize, sublayer: u32, weights: bool },
+}
+
+impl Place {
+    fn number(self) -> u32 {
+        match self {
+            Place::SourceEmbedding => 1,
+            Place::TargetEmbedding => 2,
+            // At most 1000 layers of 8 places each: the ranges do not meet.
+            Place::Encoder { layer, sublayer, weights } => 0x10 + 8 * layer as u32 + 2 * sublayer + u32::from(weights),
+            Place::Decoder { layer, sublayer, weights } => {
+                0x4000 + 8 * layer as u32 + 2 * sublayer + u32::from(weights)
+            }
+        }
+    }
+
+    /// The same sublayer's inner dropout: of the attention weights, or after the ReLU.
+    pub(crate) fn inner(self) -> Place {
+        match self {
+            Place::Encoder { layer, sublayer, .. } => Place::Encoder { layer, sublayer, weights: true },
+            Place::Decoder { layer, sublayer, .. } => Place::Decoder { layer, sublayer, weights: true },
+            place => place,
+        }
+    }
+}
+
+/// What a sublayer begins and ends with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Around {
+    /// What it reads, and its residual with post-norm.
+    pub x: Span,
+    /// The residual stream, with pre-norm.
+    pub stream: Span,
+    /// The norm that ends it.
+    pub norm: LayerNorm,
+    /// Its dropout.
+    pub place: Place,
+    /// Rows.
+    pub n: usize,
+}
+
+/// Two spans that trade places: the gradient of a sublayer's output, and that of its residual sum.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Flow {
+    pub g: Span,
+    pub sum: Span,
+    /// Whether `sum` already holds the gradient of the residual stream (pre-norm, below the top).
+    pub stream: bool,
+}
+
+/// A pass over one batch: the model, the arena it works in, and where gradients go.
+pub(crate) struct Engine<'a, D: Device> {
+    pub device: &'a D,
+    pub config: &'a Config,
+    pub layout: &'a Layout,
+    pub params: &'a D::Buffer,
+    pub positions: &'a D::Buffer,
+    pub plan: &'a Plan,
+    pub tokens: &'a Tokens<D::Indices>,
+    /// The weights of the linear layers, packed, by number: for decoding, where many products share them.
+    pub packed: Option<&'a [D::Packed]>,
+    pub arena: &'a mut D::Buffer,
+    pub noise: Noise,
+}
+
+impl<'a, D: Device> Engine<'a, D> {
+    pub(crate) fn dropout(&self, p: f32, place: Place) -> Result<Dropout, Error> {
+        if !self.noise.active || p == 0.0 {
+            return Ok(Dropout::NONE);
+        }
+        let number = place.number() | u32::from(self.noise.micro_batch) << 16;
+        Ok(Dropout::new(p, self.noise.seed, self.noise.step, number)?)
+    }
+
+    /// An attention of `t` queries on `s` keys, and the lengths of both.
+    pub(crate) fn attention(
+        &self,
+        (t, query_lengths): (usize, &'a D::Indices),
+        (s, key_lengths): (usize, &'a D::Indices),
+        mask: Mask,
+        place: Place,
+    ) -> Result<Attention<'a, D::Indices>, Error> {
+        let dims = Dims { b: self.plan.b, nh: self.config.n_heads, hs: self.config.head_size(), t, s };
+        let dropout = self.dropout(self.config.attention_dropout, place.inner())?;
+        Ok(Attention { dims, mask, key_lengths, query_lengths: Some(query_lengths), dropout })
+    }
+
+    /// `y = x Wᵀ + b`.
+    pub(crate) fn linear(&mut self, x: Span, layer: Linear, n: usize, y: Span) -> Result<(), Error> {
+        self.linear_then(x, layer, n, Epilogue::Bias, y)
+    }
+
+    /// [`Engine::linear`] with another epilogue of the bias.
+    pub(crate) fn linear_then(
+        &mut self,
+        x: Span,
+        layer: Linear,
+        n: usize,
+        epilogue: impl FnOnce(D::View<'a>) -> Epilogue<D::View<'a>>,
+        y: Span,
+    ) -> Result<(), Error> {
+        let d = self.device;
+        let shape = Shape { m: n, n: layer.d_out, k: layer.d_in };
+        let epilogue = epilogue(d.view(self.params, layer.bias));
+        let [x, y] = d.split(self.arena, [x, y]);
+        let weight = match self.packed {
+            Some(packed) => Rhs::Packed(&packed[layer.number]),
+            None => Rhs::Transposed(d.view(self.params, layer.weight)),
+        };
+        Ok(d.matmul(shape, Lhs::Rows(d.read(x)), weight, Start::Zero, epilogue, y)?)
+    }
+
+    /// `dW += dyᵀ x`, `db += sum of dy's rows`.
+    pub(crate) fn linear_gradients(
+        &mut self,
+        x: Span,
+        layer: Linear,
+        n: usize,
+        dy: Span,
+        grads: &mut D::Buffer,
+    ) -> Result<(), Error> {
+        let d = self.device;
+        let shape = Shape { m: layer.d_out, n: layer.d_in, k: n };
+        let (x, dy) = (d.view(self.arena, x), d.view(self.arena, dy));
+        let [dw, db] = d.split(grads, [layer.weight, layer.bias]);
+        d.matmul(shape, Lhs::Transposed(dy), Rhs::Rows(x), Start::Accumulate, Epilogue::None, dw)?;
+        Ok(d.column_sum(dy, db)?)
+    }
+
+    /// `dx = dy W`, or added to `dx`.
+    pub(crate) fn linear_input(
+        &mut self,
+        layer: Linear,
+        n: usize,
+        dy: Span,
+        start: Start,
+        dx: Span,
+    ) -> Result<(), Error> {
+        let d = self.device;
+        let shape = Shape { m: n, n: layer.d_in, k: layer.d_out };
+        let [dy, dx] = d.split(self.arena, [dy, dx]);
+        let weight = Rhs::Rows(d.view(self.params, layer.weight));
+        Ok(d.matmul(shape, Lhs::Rows(d.read(dy)), weight, start, Epilogue::None, dx)?)
+    }
+
+    /// The end of a sublayer: `sum = residual + dropout(sum)`, `y = LN(sum)`.
+    pub(crate) fn end(&mut self, around: Around, sum: Span, acts: NormActs) -> Result<(), Error> {
+        let d = self.device;
+        let residual = match self.config.norm {
+            Norm::Post => around.x,
+            Norm::Pre => around.stream,
+        };
+        let dropout = self.dropout(self.config.dropout, around.place)?;
+        let [residual, sum, y, mean, rstd] = d.split(self.arena, [residual, sum, acts.y, acts.mean, acts.rstd]);
+        let norm = device::Norm {
+            gamma: d.view(self.params, around.norm.gamma),
+            beta: d.view(self.params, around.norm.beta),
+            eps: self.config.norm_eps,
+        };
+        Ok(d.residual_layer_norm(d.read(residual), sum, dropout, norm, NormOutput { y, mean, rstd })?)
+    }
+
+    /// Backward of [`Engine::end`]: from `flow.g` to the gradient of the sum and, in `grad.sub`, of the sublayer's output.
+    pub(crate) fn end_backward(
+        &mut self,
+        around: Around,
+        sum: Span,
+        acts: NormActs,
+        flow: Flow,
+        grads: &mut D::Buffer,
+    ) -> Result<Span, Error> {
+        let d = self.device;
+        let dropout = self.dropout(self.config.dropout, around.place)?;
+        let nc = around.n * self.config.d_model;
+        let dsub = self.plan.grad.sub.first(nc);
+        let [dy, dsum, sub, sum, mean, rstd] =
+            d.split(self.arena, [flow.g.first(nc), flow.sum.first(nc), dsub, sum, acts.mean, acts.rstd]);
+        let input = NormInput {
+            dy: d.read(dy),
+            sum: d.read(sum),
+            mean: d.read(mean),
+            rstd: d.read(rstd),
+            gamma: d.view(self.params, around.norm.gamma),
+        };
+        let [dgamma, dbeta] = d.split(grads, [around.norm.gamma, around.norm.beta]);
+        let write = if flow.stream { Write::Add } else { Write::Set };
+        d.residual_layer_norm_backward(input, dropout, write, NormGradients { dsum, dgamma, dbeta }, sub)?;
+        Ok(dsub)
+    }
+
+    /// Where a sublayer's input gradient goes, and the flow below it.
+    pub(crate) fn below(&self, flow: Flow) -> (Span, Start, Flow) {
+        match self.config.norm {
+            // The residual sum's gradient is the input's own; the sublayer's comes on top.
+            Norm::Post => (flow.sum, Start::Accumulate, Flow { g: flow.sum, sum: flow.g, stream: false }),
+            // The stream's gradient goes on beside it.
+            Norm::Pre => (flow.g, Start::Zero, Flow { stream: true, ..flow }),
+        }
+    }
+
+    /// A stack's norm on its own: pre-norm's first.
+    pub(crate) fn norm(&mut self, x: Span, norm: LayerNorm, acts: NormActs) -> Result<(), Error> {
+        let d = self.device;
+        let [x, y, mean, rstd] = d.split(self.arena, [x, acts.y, acts.mean, acts.rstd]);
+        let norm = device::Norm {
+            gamma: d.view(self.params, norm.gamma),
+            beta: d.view(self.params, norm.beta),
+            eps: self.config.norm_eps,
+        };
+        Ok(d.layer_norm(d.read(x), norm, NormOutput { y, mean, rstd })?)
+    }
+
+    /// Backward of [`Engine::norm`], into the gradient of the stream, where it ends.
+    pub(crate) fn norm_backward(
+        &mut self,
+        x: Span,
+        norm: LayerNorm,
+        acts: NormActs,
+        n: usize,
+        flow: Flow,
+        grads: &mut D::Buffer,
+    ) -> Result<Flow, Error> {
+        let d = self.device;
+        let nc = n * self.config.d_model;
+        let [dy, dsum, sum, mean, rstd] =
+            d.split(self.arena, [flow.g.first(nc), flow.sum.first(nc), x, acts.mean, acts.rstd]);
+        let input = NormInput {
+            dy: d.read(dy),
+            sum: d.read(sum),
+            mean: d.read(mean),
+            rstd: d.read(rstd),
+            gamma: d.view(self.params, norm.gamma),
+        };
+        let [dgamma, dbeta] = d.split(grads, [norm.gamma, norm.beta]);
+        let write = if flow.stream { Write::Add } else { Write::Set };
+        d.layer_norm_backward(input, write, NormGradients { dsum, dgamma, dbeta })?;
+        Ok(Flow { g: flow.sum, sum: flow.g, stream: false })
+    }
+}

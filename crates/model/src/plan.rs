@@ -1,0 +1,201 @@
+//! Where every activation of a step stands in the arena: planned from the batch's shape, before the step.
+
+use crate::{Config, Norm};
+use noam_kernels::device::Span;
+
+/// A layer norm's output and what its backward reads.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NormActs {
+    pub y: Span,
+    pub mean: Span,
+    pub rstd: Span,
+}
+
+/// Self-attention: from the projections to the normalized sum.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SelfActs {
+    pub qkv: Span,
+    pub lse: Span,
+    pub heads: Span,
+    pub sum: Span,
+    pub norm: NormActs,
+}
+
+/// Attention on the encoder.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CrossActs {
+    pub q: Span,
+    pub kv: Span,
+    pub lse: Span,
+    pub heads: Span,
+    pub sum: Span,
+    pub norm: NormActs,
+}
+
+/// Feed-forward.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FeedForwardActs {
+    pub hidden: Span,
+    pub sum: Span,
+    pub norm: NormActs,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EncoderActs {
+    pub attention: SelfActs,
+    pub feed_forward: FeedForwardActs,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DecoderActs {
+    pub attention: SelfActs,
+    pub cross: CrossActs,
+    pub feed_forward: FeedForwardActs,
+}
+
+/// The bottom of a stack: the embeddings and, with pre-norm, their norm.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BottomActs {
+    pub x: Span,
+    pub norm: Option<NormActs>,
+}
+
+impl BottomActs {
+    /// What the first sublayer reads.
+    pub(crate) fn y(&self) -> Span {
+        self.norm.map_or(self.x, |n| n.y)
+    }
+}
+
+/// Gradients on their way down, shared by all layers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GradActs {
+    /// Of what the next sublayer (from the top) put out.
+    pub g: Span,
+    /// Of the residual sum.
+    pub sum: Span,
+    /// Of the encoder's output.
+    pub memory: Span,
+    /// Of a sublayer's own output.
+    pub sub: Span,
+    /// Of the attention heads.
+    pub heads: Span,
+    /// Of the projections: 3C wide, or C and then 2C.
+    pub qkv: Span,
+    /// Of the cross-attention's keys and values.
+    pub kv: Span,
+    /// Of the hidden layer.
+    pub hidden: Span,
+}
+
+/// Sizes and places of a batch's activations.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub b: usize,
+    pub s: usize,
+    pub t: usize,
+    pub source: BottomActs,
+    pub target: BottomActs,
+    pub encoder: Vec<EncoderActs>,
+    pub decoder: Vec<DecoderActs>,
+    pub logits: Span,
+    /// Rows of logits that are computed at a time.
+    pub logits_rows: usize,
+    pub loss: Span,
+    pub nll: Span,
+    pub grad: GradActs,
+    /// Values in all.
+    pub len: usize,
+}
+
+/// Logits that are held at a time, in values: 64 MiB. The loss works through the rows in such chunks; since a sum over rows
+/// goes on where it stopped, that does not show in the result.
+const LOGITS_VALUES: usize = 1 << 24;
+
+/// Places values one after another, each on a cache line of its own.
+struct Arena {
+    len: usize,
+}
+
+impl Arena {
+    fn take(&mut self, len: usize) -> Span {
+        let span = Span { offset: self.len, len };
+        self.len += len.next_multiple_of(16);
+        span
+    }
+
+    fn norm(&mut self, n: usize, c: usize) -> NormActs {
+        NormActs { y: self.take(n * c), mean: self.take(n), rstd: self.take(n) }
+    }
+}
+
+impl Plan {
+    pub(crate) fn new(config: &Config, b: usize, s: usize, t: usize) -> Self {
+        let (c, f, v, nh) = (config.d_model, config.d_ff, config.vocab_size, config.n_heads);
+        let (ns, nt) = (b * s, b * t);
+        let mut a = Arena { len: 0 };
+        let bottom = |a: &mut Arena, n: usize| BottomActs {
+            x: a.take(n * c),
+            norm: (config.norm == Norm::Pre).then(|| a.norm(n, c)),
+        };
+        let self_attention = |a: &mut Arena, n: usize| SelfActs {
+            qkv: a.take(n * 3 * c),
+            lse: a.take(n * nh),
+            heads: a.take(n * c),
+            sum: a.take(n * c),
+            norm: a.norm(n, c),
+        };
+        let feed_forward =
+            |a: &mut Arena, n: usize| FeedForwardActs { hidden: a.take(n * f), sum: a.take(n * c), norm: a.norm(n, c) };
+        let source = bottom(&mut a, ns);
+        let target = bottom(&mut a, nt);
+        let encoder = (0..config.encoder_layers)
+            .map(|_| EncoderActs { attention: self_attention(&mut a, ns), feed_forward: feed_forward(&mut a, ns) })
+            .collect();
+        let decoder = (0..config.decoder_layers)
+            .map(|_| DecoderActs {
+                attention: self_attention(&mut a, nt),
+                cross: CrossActs {
+                    q: a.take(nt * c),
+                    kv: a.take(ns * 2 * c),
+                    lse: a.take(nt * nh),
+                    heads: a.take(nt * c),
+                    sum: a.take(nt * c),
+                    norm: a.norm(nt, c),
+                },
+                feed_forward: feed_forward(&mut a, nt),
+            })
+            .collect();
+        let loss = a.take(nt);
+        let nll = a.take(nt);
+        let n = ns.max(nt);
+        let (g, sum, memory) = (a.take(n * c), a.take(n * c), a.take(ns * c));
+        // The logits are done with before the layers' gradients begin, so these share their place.
+        let shared = a.len;
+        let logits_rows = (LOGITS_VALUES / v).clamp(1, nt);
+        let logits = a.take(logits_rows * v);
+        let end = std::mem::replace(&mut a.len, shared);
+        let grad = GradActs {
+            g,
+            sum,
+            memory,
+            sub: a.take(n * c),
+            heads: a.take(n * c),
+            qkv: a.take(n * 3 * c),
+            kv: a.take(ns * 2 * c),
+            hidden: a.take(n * f),
+        };
+        let len = end.max(a.len);
+        Plan { b, s, t, source, target, encoder, decoder, logits, logits_rows, loss, nll, grad, len }
+    }
+
+    /// What the encoder puts out.
+    pub(crate) fn memory(&self) -> Span {
+        self.encoder.last().map_or(self.source.y(), |l| l.feed_forward.norm.y)
+    }
+
+    /// What the decoder puts out.
+    pub(crate) fn top(&self) -> Span {
+        self.decoder.last().map_or(self.target.y(), |l| l.feed_forward.norm.y)
+    }
+}

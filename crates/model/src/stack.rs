@@ -1,0 +1,260 @@
+//! The whole model over one plan: embeddings, encoder, decoder, logits and loss, forward and backward.
+
+use crate::batch::PAD;
+use crate::engine::{Around, Engine, Flow, Place};
+use crate::params::LayerNorm;
+use crate::plan::{BottomActs, DecoderActs, EncoderActs};
+use crate::{Error, Norm};
+use noam_kernels::attention::Mask;
+use noam_kernels::device::{Device, Embedding, Span, Targets};
+use noam_kernels::embedding;
+use noam_kernels::matmul::{Epilogue, Lhs, Rhs, Shape, Start};
+
+/// A stack's side of the model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Source,
+    Target,
+}
+
+impl<'a, D: Device> Engine<'a, D> {
+    fn rows(&self, side: Side) -> usize {
+        self.plan.b * if side == Side::Source { self.plan.s } else { self.plan.t }
+    }
+
+    /// sqrt(d_model): what the paper multiplies embeddings by (section 3.4).
+    pub(crate) fn embedding_scale(&self) -> f32 {
+        (self.config.d_model as f64).sqrt() as f32
+    }
+
+    fn embed(&mut self, side: Side) -> Result<(), Error> {
+        let (d, tokens) = (self.device, self.tokens);
+        let (bottom, t, table, ids, lengths, place) = match side {
+            Side::Source => {
+                let (ids, lengths) = (&tokens.src, &tokens.src_lengths);
+                (self.plan.source, self.plan.s, self.layout.source, ids, lengths, Place::SourceEmbedding)
+            }
+            Side::Target => {
+                let (ids, lengths) = (&tokens.tgt_in, &tokens.tgt_lengths);
+                (self.plan.target, self.plan.t, self.layout.target, ids, lengths, Place::TargetEmbedding)
+            }
+        };
+        let dropout = self.dropout(self.config.dropout, place)?;
+        let input = Embedding {
+            dims: embedding::Dims { b: self.plan.b, t, c: self.config.d_model },
+            ids,
+            lengths,
+            table: d.view(self.params, table),
+            positions: d.view(self.positions, Span { offset: 0, len: d.len(self.positions) }),
+            offset: 0,
+            scale: self.embedding_scale(),
+        };
+        let [x] = d.split(self.arena, [bottom.x]);
+        d.embedding_forward(input, dropout, x)?;
+        if let Some(acts) = bottom.norm {
+            let norm = match side {
+                Side::Source => self.layout.encoder[0].attention.norm,
+                Side::Target => self.layout.decoder[0].attention.norm,
+            };
+            self.norm(bottom.x, norm, acts)?;
+        }
+        Ok(())
+    }
+
+    fn embed_backward(&mut self, side: Side, mut flow: Flow, grads: &mut D::Buffer) -> Result<(), Error> {
+        let (d, tokens) = (self.device, self.tokens);
+        let (bottom, t, table, ids, lengths, place, norm) = match side {
+            Side::Source => {
+                let (ids, lengths, norm) = (&tokens.src, &tokens.src_lengths, self.layout.encoder[0].attention.norm);
+                (self.plan.source, self.plan.s, self.layout.source, ids, lengths, Place::SourceEmbedding, norm)
+            }
+            Side::Target => {
+                let (ids, lengths, norm) = (&tokens.tgt_in, &tokens.tgt_lengths, self.layout.decoder[0].attention.norm);
+                (self.plan.target, self.plan.t, self.layout.target, ids, lengths, Place::TargetEmbedding, norm)
+            }
+        };
+        let n = self.rows(side);
+        if let Some(acts) = bottom.norm {
+            flow = self.norm_backward(bottom.x, norm, acts, n, flow, grads)?;
+        }
+        let dropout = self.dropout(self.config.dropout, place)?;
+        let dims = embedding::Dims { b: self.plan.b, t, c: self.config.d_model };
+        let dy = d.view(self.arena, flow.g.first(n * self.config.d_model));
+        let [dtable] = d.split(grads, [table]);
+        Ok(d.embedding_backward(dims, ids, lengths, dy, self.embedding_scale(), dropout, dtable)?)
+    }
+
+    /// What surrounds sublayer `sublayer` of an encoder layer.
+    pub(crate) fn encoder_around(&self, layer: usize, sublayer: u32) -> Around {
+        let acts = &self.plan.encoder[layer];
+        let params = &self.layout.encoder[layer];
+        let n = self.rows(Side::Source);
+        let place = Place::Encoder { layer, sublayer, weights: false };
+        let own = [params.attention.norm, params.feed_forward.norm][sublayer as usize];
+        let (x, stream) = match (sublayer, layer) {
+            (0, 0) => bottom(self.plan.source),
+            (0, l) => {
+                let EncoderActs { feed_forward, .. } = self.plan.encoder[l - 1];
+                (feed_forward.norm.y, feed_forward.sum)
+            }
+            _ => (acts.attention.norm.y, acts.attention.sum),
+        };
+        let next = || {
+            if sublayer == 0 {
+                return Some(params.feed_forward.norm);
+            }
+            self.layout.encoder.get(layer + 1).map(|l| l.attention.norm).or(self.layout.encoder_norm)
+        };
+        Around { x, stream, norm: self.norm_after(own, next), place, n }
+    }
+
+    /// What surrounds sublayer `sublayer` of a decoder layer.
+    pub(crate) fn decoder_around(&self, layer: usize, sublayer: u32) -> Around {
+        let acts = &self.plan.decoder[layer];
+        let params = &self.layout.decoder[layer];
+        let n = self.rows(Side::Target);
+        let place = Place::Decoder { layer, sublayer, weights: false };
+        let own = [params.attention.norm, params.cross.norm, params.feed_forward.norm][sublayer as usize];
+        let (x, stream) = match (sublayer, layer) {
+            (0, 0) => bottom(self.plan.target),
+            (0, l) => {
+                let DecoderActs { feed_forward, .. } = self.plan.decoder[l - 1];
+                (feed_forward.norm.y, feed_forward.sum)
+            }
+            (1, _) => (acts.attention.norm.y, acts.attention.sum),
+            _ => (acts.cross.norm.y, acts.cross.sum),
+        };
+        let next = || match sublayer {
+            0 => Some(params.cross.norm),
+            1 => Some(params.feed_forward.norm),
+            _ => self.layout.decoder.get(layer + 1).map(|l| l.attention.norm).or(self.layout.decoder_norm),
+        };
+        Around { x, stream, norm: self.norm_after(own, next), place, n }
+    }
+
+    /// The norm that ends a sublayer: its own with post-norm, the next reader's with pre-norm.
+    pub(crate) fn norm_after(&self, own: LayerNorm, next: impl FnOnce() -> Option<LayerNorm>) -> LayerNorm {
+        match self.config.norm {
+            Norm::Post => own,
+            Norm::Pre => next().unwrap_or(own),
+        }
+    }
+
+    /// From source tokens to the encoder's output, at [`crate::plan::Plan::memory`].
+    pub(crate) fn encode(&mut self) -> Result<(), Error> {
+        self.embed(Side::Source)?;
+        for (i, layer) in self.layout.encoder.iter().enumerate() {
+            let acts = self.plan.encoder[i];
+            self.self_attention(layer.attention, acts.attention, self.encoder_around(i, 0), Mask::None)?;
+            self.feed_forward(layer.feed_forward, acts.feed_forward, self.encoder_around(i, 1))?;
+        }
+        Ok(())
+    }
+
+    /// From both sides' tokens to the decoder's output, at [`crate::plan::Plan::top`].
+    pub(crate) fn forward(&mut self) -> Result<(), Error> {
+        self.encode()?;
+        self.embed(Side::Target)?;
+        let memory = self.plan.memory();
+        for (i, layer) in self.layout.decoder.iter().enumerate() {
+            let acts = self.plan.decoder[i];
+            self.self_attention(layer.attention, acts.attention, self.decoder_around(i, 0), Mask::Causal)?;
+            self.cross_attention(layer.cross, acts.cross, self.decoder_around(i, 1), memory)?;
+            self.feed_forward(layer.feed_forward, acts.feed_forward, self.decoder_around(i, 2))?;
+        }
+        Ok(())
+    }
+
+    /// Calls `each` with the first row and the number of rows of every chunk of logits.
+    fn chunks(&self) -> impl Iterator<Item = (usize, usize)> + use<D> {
+        let (n, rows) = (self.rows(Side::Target), self.plan.logits_rows);
+        (0..n).step_by(rows).map(move |first| (first, rows.min(n - first)))
+    }
+
+    fn part(span: Span, width: usize, (first, rows): (usize, usize)) -> Span {
+        span.from(first * width).first(rows * width)
+    }
+
+    /// The logits of some rows of the decoder's output: `top Eᵀ`.
+    fn logits(&mut self, chunk: (usize, usize)) -> Result<Span, Error> {
+        let (d, c, v) = (self.device, self.config.d_model, self.config.vocab_size);
+        let logits = self.plan.logits.first(chunk.1 * v);
+        let [x, y] = d.split(self.arena, [Self::part(self.plan.top(), c, chunk), logits]);
+        let table = Rhs::Transposed(d.view(self.params, self.layout.output));
+        d.matmul(Shape { m: chunk.1, n: v, k: c }, Lhs::Rows(d.read(x)), table, Start::Zero, Epilogue::None, y)?;
+        Ok(logits)
+    }
+
+    /// The loss of every target, and the gradient of the decoder's output in the flow that is returned; the output
+    /// embedding's gradient is added to `grads`.
+    fn loss(&mut self, smoothing: f32, grad_scale: f32, grads: &mut D::Buffer) -> Result<Flow, Error> {
+        let (d, tokens, c, v) = (self.device, self.tokens, self.config.d_model, self.config.vocab_size);
+        let (g, sum) = (self.plan.grad.g, self.plan.grad.sum);
+        for chunk in self.chunks() {
+            let rows = chunk.1;
+            let logits = self.logits(chunk)?;
+            {
+                let [logits, loss] = d.split(self.arena, [logits, Self::part(self.plan.loss, 1, chunk)]);
+                let targets = Targets { ids: &tokens.tgt_out, first: chunk.0, ignore: PAD, smoothing };
+                d.cross_entropy(logits, v, targets, grad_scale, loss)?;
+            }
+            let spans = [logits, Self::part(g, c, chunk), Self::part(self.plan.top(), c, chunk)];
+            let [dlogits, dx, x] = d.split(self.arena, spans);
+            let (dlogits, x) = (d.read(dlogits), d.read(x));
+            let [dtable] = d.split(grads, [self.layout.output]);
+            let shape = Shape { m: v, n: c, k: rows };
+            d.matmul(shape, Lhs::Transposed(dlogits), Rhs::Rows(x), Start::Accumulate, Epilogue::None, dtable)?;
+            let table = Rhs::Rows(d.view(self.params, self.layout.output));
+            let shape = Shape { m: rows, n: c, k: v };
+            d.matmul(shape, Lhs::Rows(dlogits), table, Start::Zero, Epilogue::None, dx)?;
+        }
+        Ok(Flow { g, sum, stream: false })
+    }
+
+    /// Forward and backward: adds every parameter's gradient to `grads`.
+    pub(crate) fn accumulate(&mut self, smoothing: f32, grad_scale: f32, grads: &mut D::Buffer) -> Result<(), Error> {
+        self.forward()?;
+        let mut flow = self.loss(smoothing, grad_scale, grads)?;
+        let memory = self.plan.memory();
+        for (i, layer) in self.layout.decoder.iter().enumerate().rev() {
+            let acts = self.plan.decoder[i];
+            let around = self.decoder_around(i, 2);
+            flow = self.feed_forward_backward(layer.feed_forward, acts.feed_forward, around, flow, grads)?;
+            let top = i + 1 == self.layout.decoder.len();
+            let start = if top { Start::Zero } else { Start::Accumulate };
+            let around = self.decoder_around(i, 1);
+            flow = self.cross_attention_backward(layer.cross, acts.cross, around, memory, start, flow, grads)?;
+            let around = self.decoder_around(i, 0);
+            flow = self.self_attention_backward(layer.attention, acts.attention, around, Mask::Causal, flow, grads)?;
+        }
+        self.embed_backward(Side::Target, flow, grads)?;
+        // The memory's gradient is the encoder's output's.
+        let mut flow = Flow { g: self.plan.grad.memory, sum: self.plan.grad.sum, stream: false };
+        for (i, layer) in self.layout.encoder.iter().enumerate().rev() {
+            let acts = self.plan.encoder[i];
+            let around = self.encoder_around(i, 1);
+            flow = self.feed_forward_backward(layer.feed_forward, acts.feed_forward, around, flow, grads)?;
+            let around = self.encoder_around(i, 0);
+            flow = self.self_attention_backward(layer.attention, acts.attention, around, Mask::None, flow, grads)?;
+        }
+        self.embed_backward(Side::Source, flow, grads)
+    }
+
+    /// The loss and the negative log-likelihood of every target, without gradients.
+    pub(crate) fn evaluate(&mut self, smoothing: f32) -> Result<(), Error> {
+        let (d, tokens, v) = (self.device, self.tokens, self.config.vocab_size);
+        self.forward()?;
+        for chunk in self.chunks() {
+            let logits = self.logits(chunk)?;
+            let spans = [logits, Self::part(self.plan.loss, 1, chunk), Self::part(self.plan.nll, 1, chunk)];
+            let [logits, loss, nll] = d.split(self.arena, spans);
+            let targets = Targets { ids: &tokens.tgt_out, first: chunk.0, ignore: PAD, smoothing };
+            d.cross_entropy_evaluate(d.read(logits), v, targets, loss, nll)?;
+        }
+        Ok(())
+    }
+}
+
+fn bottom(acts: BottomActs) -> (Span, Span) {
+    (acts.y(), acts.x)
+}

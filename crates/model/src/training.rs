@@ -1,0 +1,298 @@
+//! A model in training: gradients, Adam and its moments, and the arena of activations.
+
+use crate::batch::Batch;
+use crate::engine::{Engine, Noise, Tokens};
+use crate::model::{Model, check_len};
+use crate::params::Layout;
+use crate::plan::Plan;
+use crate::{Config, Error};
+use noam_kernels::adam::{self, Adam, GradScale, Gradients, Outcome};
+use noam_kernels::cross_entropy::total_loss;
+use noam_kernels::device::{Device, Optimized, Span};
+use noam_kernels::grad_norm::clip_factor;
+use noam_schedule::Schedule;
+use std::collections::HashMap;
+
+/// What a forward and backward pass needs to know beyond its batch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pass {
+    /// Decides the dropout, with the step's number and the micro-batch's.
+    pub seed: u64,
+    /// Which of the batches of this update it is, from 0.
+    pub micro_batch: u16,
+    /// Label smoothing, in [0, 1).
+    pub label_smoothing: f32,
+    /// Target tokens in all the batches of this update: the loss whose gradient is accumulated is the mean over them.
+    pub update_tokens: usize,
+}
+
+/// Sums over the targets of a batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Loss {
+    /// Label-smoothed cross-entropy, in nats.
+    pub sum: f64,
+    /// Negative log-likelihood, in nats; only [`Training::evaluate`] computes it, else 0.
+    pub nll: f64,
+    /// Targets that are not padding.
+    pub tokens: usize,
+}
+
+/// What an update did.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Update {
+    /// The L2 norm of all gradients, before clipping.
+    pub grad_norm: f64,
+    /// Applied at some step and rate, or skipped.
+    pub outcome: Outcome,
+}
+
+/// Activations, and what was planned for the shapes seen so far.
+#[derive(Debug)]
+struct Workspace<D: Device> {
+    arena: D::Buffer,
+    plans: HashMap<(usize, usize, usize), Plan>,
+    tokens: Tokens<D::Indices>,
+    loss: Vec<f32>,
+}
+
+impl<D: Device> Workspace<D> {
+    fn new(device: &D) -> Result<Self, Error> {
+        let tokens = Tokens {
+            src: device.indices(0)?,
+            src_lengths: device.indices(0)?,
+            tgt_in: device.indices(0)?,
+            tgt_out: device.indices(0)?,
+            tgt_lengths: device.indices(0)?,
+        };
+        Ok(Workspace { arena: device.zeros(0)?, plans: HashMap::new(), tokens, loss: Vec::new() })
+    }
+
+    /// Checks a batch, plans for its shape and sends its tokens to the device. Allocates only for a shape larger than, or
+    /// other than, those before.
+    fn load(&mut self, device: &D, config: &Config, batch: &Batch<'_>) -> Result<(usize, usize, usize), Error> {
+        batch.check(config.max_len)?;
+        let shape = (batch.b(), batch.s, batch.t);
+        let plan = self.plans.entry(shape).or_insert_with(|| Plan::new(config, shape.0, shape.1, shape.2));
+        if device.len(&self.arena) < plan.len {
+            self.arena = device.zeros(0)?; // gives the old one back first
+            self.arena = device.zeros(plan.len)?;
+        }
+        device.set_indices(batch.src, &mut self.tokens.src)?;
+        device.set_indices(batch.src_lengths, &mut self.tokens.src_lengths)?;
+        device.set_indices(batch.tgt_in, &mut self.tokens.tgt_in)?;
+        device.set_indices(batch.tgt_out, &mut self.tokens.tgt_out)?;
+        device.set_indices(batch.tgt_lengths, &mut self.tokens.tgt_lengths)?;
+        Ok(shape)
+    }
+
+    fn download(&mut self, device: &D, span: Span) -> Result<f64, Error> {
+        self.loss.resize(span.len, 0.0);
+        device.download(&self.arena, span, &mut self.loss)?;
+        Ok(total_loss(&self.loss))
+    }
+}
+
+/// A forward pass for use, not training: no dropout, no gradients.
+#[derive(Debug)]
+pub struct Inference<D: Device> {
+    workspace: Workspace<D>,
+}
+
+impl<D: Device> Inference<D> {
+    /// Room for passes of models on this device.
+    ///
+    /// # Errors
+    /// [`Error::Kernel`] if the device has no room.
+    pub fn new(device: &D) -> Result<Self, Error> {
+        Ok(Inference { workspace: Workspace::new(device)? })
+    }
+
+    /// Runs `f` on an engine that has this batch loaded.
+    pub(crate) fn with_engine<R>(
+        &mut self,
+        model: &Model<D>,
+        batch: &Batch<'_>,
+        f: impl FnOnce(&mut Engine<'_, D>) -> Result<R, Error>,
+    ) -> Result<R, Error> {
+        let shape = self.workspace.load(&model.device, &model.config, batch)?;
+        let noise = Noise { seed: 0, step: 0, micro_batch: 0, active: false };
+        f(&mut Engine {
+            device: &model.device,
+            config: &model.config,
+            layout: &model.layout,
+            params: &model.params,
+            positions: &model.positions,
+            plan: &self.workspace.plans[&shape],
+            tokens: &self.workspace.tokens,
+            packed: None,
+            arena: &mut self.workspace.arena,
+            noise,
+        })
+    }
+
+    /// The loss of a batch, without dropout and without gradients.
+    ///
+    /// # Errors
+    /// [`Error::Batch`] if the batch does not fit the model, [`Error::Kernel`] if an operation refuses its arguments.
+    pub fn evaluate(&mut self, model: &Model<D>, batch: &Batch<'_>, smoothing: f32) -> Result<Loss, Error> {
+        let (loss, nll) = self.with_engine(model, batch, |engine| {
+            engine.evaluate(smoothing)?;
+            Ok((engine.plan.loss, engine.plan.nll))
+        })?;
+        let sum = self.workspace.download(&model.device, loss)?;
+        let nll = self.workspace.download(&model.device, nll)?;
+        Ok(Loss { sum, nll, tokens: batch.target_tokens() })
+    }
+}
+
+/// A model in training.
+///
+/// Every update is some calls of [`Training::accumulate`] and then one of [`Training::update`], which alone advances the
+/// count of steps.
+#[derive(Debug)]
+pub struct Training<D: Device> {
+    model: Model<D>,
+    grads: D::Buffer,
+    m: D::Buffer,
+    v: D::Buffer,
+    adam: Adam,
+    workspace: Workspace<D>,
+}
+
+impl<D: Device> Training<D> {
+    /// Before the first update.
+    ///
+    /// # Errors
+    /// [`Error::Kernel`] if Adam's constants are out of range or the device has no room.
+    pub fn new(model: Model<D>, adam: adam::Config) -> Result<Self, Error> {
+        let len = model.layout.len();
+        let (d, adam) = (&model.device, Adam::new(adam)?);
+        let (grads, m, v, workspace) = (d.zeros(len)?, d.zeros(len)?, d.zeros(len)?, Workspace::new(d)?);
+        Ok(Training { model, grads, m, v, adam, workspace })
+    }
+
+    /// After `updates` updates, with the moments they left.
+    ///
+    /// # Errors
+    /// As [`Training::new`]; [`Error::Parameters`] if the moments have another length.
+    pub fn resume(model: Model<D>, adam: adam::Config, updates: u64, m: &[f32], v: &[f32]) -> Result<Self, Error> {
+        check_len(m, &model.layout)?;
+        check_len(v, &model.layout)?;
+        let mut training = Training::new(model, adam)?;
+        training.adam = Adam::resume(adam, updates)?;
+        let all = Span { offset: 0, len: m.len() };
+        training.model.device.upload(m, &mut training.m, all)?;
+        training.model.device.upload(v, &mut training.v, all)?;
+        Ok(training)
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Model<D> {
+        &self.model
+    }
+
+    /// The model, to change its values.
+    pub fn model_mut(&mut self) -> &mut Model<D> {
+        &mut self.model
+    }
+
+    /// The model alone.
+    pub fn into_model(self) -> Model<D> {
+        self.model
+    }
+
+    /// Where the parameters, gradients and moments are.
+    pub fn layout(&self) -> &Layout {
+        &self.model.layout
+    }
+
+    /// Updates so far.
+    pub fn updates(&self) -> u64 {
+        self.adam.updates()
+    }
+
+    /// Copies Adam's moments to the host.
+    ///
+    /// # Errors
+    /// [`Error::Parameters`] if a buffer has another length.
+    pub fn read_moments(&self, m: &mut [f32], v: &mut [f32]) -> Result<(), Error> {
+        check_len(m, &self.model.layout)?;
+        check_len(v, &self.model.layout)?;
+        let all = Span { offset: 0, len: m.len() };
+        self.model.device.download(&self.m, all, m)?;
+        Ok(self.model.device.download(&self.v, all, v)?)
+    }
+
+    /// Copies the gradients accumulated so far to the host.
+    ///
+    /// # Errors
+    /// [`Error::Parameters`] if `values` has another length.
+    pub fn read_gradients(&self, values: &mut [f32]) -> Result<(), Error> {
+        check_len(values, &self.model.layout)?;
+        Ok(self.model.device.download(&self.grads, Span { offset: 0, len: values.len() }, values)?)
+    }
+
+    /// Forward and backward over one batch: adds its gradients to those of this update.
+    ///
+    /// # Errors
+    /// [`Error::Batch`] if the batch does not fit the model, [`Error::Kernel`] if an operation refuses its arguments (a token
+    /// beyond the vocabulary).
+    pub fn accumulate(&mut self, batch: &Batch<'_>, pass: Pass) -> Result<Loss, Error> {
+        let tokens = batch.target_tokens();
+        if pass.update_tokens < tokens || pass.update_tokens == 0 {
+            return Err(Error::Batch { what: "update_tokens", got: pass.update_tokens, limit: tokens.max(1) });
+        }
+        let Training { model, grads, workspace, adam, .. } = self;
+        let shape = workspace.load(&model.device, &model.config, batch)?;
+        // The number that this update will have; dropout's counter holds 32 bits of it.
+        let step = (adam.updates() as u32).wrapping_add(1);
+        let plan = &workspace.plans[&shape];
+        let mut engine = Engine {
+            device: &model.device,
+            config: &model.config,
+            layout: &model.layout,
+            params: &model.params,
+            positions: &model.positions,
+            plan,
+            tokens: &workspace.tokens,
+            packed: None,
+            arena: &mut workspace.arena,
+            noise: Noise { seed: pass.seed, step, micro_batch: pass.micro_batch, active: true },
+        };
+        engine.accumulate(pass.label_smoothing, (1.0 / pass.update_tokens as f64) as f32, grads)?;
+        let span = plan.loss;
+        let sum = workspace.download(&model.device, span)?;
+        Ok(Loss { sum, nll: 0.0, tokens })
+    }
+
+    /// The loss of a batch, without dropout and without gradients.
+    ///
+    /// # Errors
+    /// As [`Training::accumulate`].
+    pub fn evaluate(&mut self, batch: &Batch<'_>, smoothing: f32) -> Result<Loss, Error> {
+        // The workspace changes hands for the call, so that both ways of using a model share one.
+        let workspace = std::mem::replace(&mut self.workspace, Workspace::new(&self.model.device)?);
+        let mut inference = Inference { workspace };
+        let loss = inference.evaluate(&self.model, batch, smoothing);
+        self.workspace = inference.workspace;
+        loss
+    }
+
+    /// One update of Adam with what was accumulated, at the schedule's rate for its number, gradients scaled down to a norm
+    /// of at most `max_norm` (infinity: never). The gradients are zero afterwards.
+    ///
+    /// If the norm is not finite the update is skipped: neither the count nor the rate advances.
+    ///
+    /// # Errors
+    /// [`Error::Kernel`] if the schedule's rate or `max_norm` is out of range.
+    pub fn update<S: Schedule + ?Sized>(&mut self, schedule: &S, max_norm: f64) -> Result<Update, Error> {
+        let d = &self.model.device;
+        let grad_norm = d.grad_norm(&self.grads)?;
+        let scale = if grad_norm.is_finite() { clip_factor(grad_norm, max_norm)? } else { 1.0 };
+        let gradient = GradScale { norm: grad_norm, scale, after: Gradients::Clear };
+        let state =
+            Optimized { params: &mut self.model.params, grads: &mut self.grads, m: &mut self.m, v: &mut self.v };
+        let outcome = d.adam_update(&mut self.adam, schedule, gradient, state)?;
+        Ok(Update { grad_norm, outcome })
+    }
+}
