@@ -17,7 +17,8 @@ pub struct Buffer {
 impl Buffer {
     /// `len` zeros.
     pub fn zeros(len: usize) -> Self {
-        Buffer { lines: vec![Line([0.0; 16]); len.div_ceil(16)], len }
+        // Zeroed by the allocator: pages that are never written take no memory.
+        Buffer { lines: bytemuck::zeroed_vec(len.div_ceil(16)), len }
     }
 
     /// Makes the buffer hold at least `len` values; the new ones are zero. Allocates only to grow.

@@ -1,6 +1,6 @@
 //! What a step works on.
 
-use crate::Error;
+use crate::{Config, Error};
 
 /// The padding token's id; targets of this id do not count.
 pub const PAD: u32 = 0;
@@ -39,9 +39,10 @@ impl Batch<'_> {
         self.tgt_out.iter().filter(|&&id| id != PAD).count()
     }
 
-    /// Checks that the arrays agree with each other and with a model of `max_len` positions.
-    pub(crate) fn check(&self, max_len: usize) -> Result<(), Error> {
-        let b = self.b();
+    /// Checks that the arrays agree with each other and with a model's positions, and that the targets are words: the loss
+    /// is computed in parts, and a part must not find that out when others have left their gradients.
+    pub(crate) fn check(&self, config: &Config) -> Result<(), Error> {
+        let (b, max_len, vocab_size) = (self.b(), config.max_len, config.vocab_size);
         let same = |what, got, limit| if got == limit { Ok(()) } else { Err(Error::Batch { what, got, limit }) };
         if b == 0 || self.s == 0 || self.t == 0 {
             return Err(Error::Batch { what: "a size (sentences, source or target positions)", got: 0, limit: 1 });
@@ -64,6 +65,10 @@ impl Batch<'_> {
             if let Some(&got) = lengths.iter().find(|&&l| l as usize > limit) {
                 return Err(Error::Batch { what, got: got as usize, limit });
             }
+        }
+        if let Some((at, &got)) = self.tgt_out.iter().enumerate().find(|&(_, &id)| id as usize >= vocab_size) {
+            let (op, arg, got) = ("cross_entropy", "targets", got as usize);
+            return Err(noam_kernels::Error::Index { op, arg, at, got, limit: vocab_size }.into());
         }
         Ok(())
     }

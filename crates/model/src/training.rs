@@ -46,6 +46,9 @@ pub struct Update {
     pub outcome: Outcome,
 }
 
+/// Shapes that are remembered; a plan takes some kilobytes.
+const MAX_PLANS: usize = 4096;
+
 /// Activations, and what was planned for the shapes seen so far.
 #[derive(Debug)]
 struct Workspace<D: Device> {
@@ -70,8 +73,11 @@ impl<D: Device> Workspace<D> {
     /// Checks a batch, plans for its shape and sends its tokens to the device. Allocates only for a shape larger than, or
     /// other than, those before.
     fn load(&mut self, device: &D, config: &Config, batch: &Batch<'_>) -> Result<(usize, usize, usize), Error> {
-        batch.check(config.max_len)?;
+        batch.check(config)?;
         let shape = (batch.b(), batch.s, batch.t);
+        if self.plans.len() >= MAX_PLANS && !self.plans.contains_key(&shape) {
+            self.plans.clear();
+        }
         let plan = self.plans.entry(shape).or_insert_with(|| Plan::new(config, shape.0, shape.1, shape.2));
         if device.len(&self.arena) < plan.len {
             self.arena = device.zeros(0)?; // gives the old one back first

@@ -17,7 +17,7 @@ const TASKS: usize = 8;
 const TASK_WORK: usize = 1 << 18;
 
 thread_local! {
-    /// Packed blocks of A and B: grown at the first products of a size, then kept.
+    /// Packed blocks of A and B.
     static SCRATCH: RefCell<(Buffer, Buffer)> = RefCell::default();
 }
 
@@ -118,8 +118,9 @@ impl Task {
     ) {
         let Shape { m, n, k } = self.shape;
         let layout = ALayout::of(&a);
-        packed_a.grow(layout.block_len(self.rows, kernel.mr));
-        packed_b.grow(self.columns.next_multiple_of(NR) * KC);
+        // The largest block's size at once: a thread allocates at its first product and never again.
+        packed_a.grow(layout.block_len(MC, kernel.mr));
+        packed_b.grow(NC * KC);
         let mut k0 = 0;
         loop {
             let ks = k0..(k0 + KC).min(k);

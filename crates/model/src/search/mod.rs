@@ -84,8 +84,8 @@ impl<'m, D: Device> Translator<'m, D> {
     /// A result does not depend on what else is in the batch. Sentences of like length make the least work.
     ///
     /// # Errors
-    /// [`Error::Search`] if the settings cannot be searched with; [`Error::Batch`] if a sentence is empty or longer than the
-    /// model's positions; [`Error::Kernel`] if a token is beyond the vocabulary, or if the model's weights make NaN.
+    /// [`Error::Search`] if the settings cannot be searched with, or if the model's weights make NaN; [`Error::Batch`] if a
+    /// sentence is empty or longer than the model's positions; [`Error::Kernel`] if a token is beyond the vocabulary.
     pub fn translate(&mut self, sources: &[&[u32]], search: &Search) -> Result<Vec<Hypothesis>, Error> {
         search.check(&self.model.config)?;
         if sources.is_empty() {
@@ -116,6 +116,10 @@ impl<'m, D: Device> Translator<'m, D> {
             for (i, sentence) in sentences.iter_mut().enumerate() {
                 let part = i * beam * k..(i + 1) * beam * k;
                 let last = length == search.max_tokens;
+                if !sentence.done && values[part.clone()].iter().any(|v| v.is_nan()) {
+                    let limit = "a number; are the model's weights finite?";
+                    return Err(Error::Search { what: "a log-probability", got: f64::NAN, limit });
+                }
                 sentence.advance(&values[part.clone()], &ids[part], k, length, last, search.length_penalty);
                 for (j, row) in (i * beam..(i + 1) * beam).enumerate() {
                     let beam_j = &sentence.beams[j];

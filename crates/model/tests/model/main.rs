@@ -1,0 +1,11 @@
+//! The whole model through its public interface.
+
+mod decoding;
+mod determinism;
+mod gradients;
+mod parity;
+mod pictures;
+mod reference;
+mod refusals;
+mod sentences;
+mod updates;
