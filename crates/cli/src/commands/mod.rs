@@ -1,0 +1,11 @@
+//! The work behind each command, one module a command.
+
+pub mod attention;
+pub mod bench;
+pub mod data;
+pub mod evaluate;
+pub mod inspect;
+pub mod runs;
+pub mod schedule;
+pub mod train;
+pub mod translate;

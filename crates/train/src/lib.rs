@@ -1,0 +1,27 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+pub mod batch;
+pub mod benchmark;
+pub mod bleu;
+pub mod checkpoint;
+pub mod config;
+pub mod corpus;
+pub mod data;
+mod error;
+pub mod run;
+pub mod storage;
+pub mod text;
+pub mod tokenizer;
+pub mod trainer;
+pub mod translate;
+
+pub use config::RunConfig;
+pub use error::Error;
+pub use trainer::{Observer, Trainer};
+
+/// A pool of this many threads; none: as many as there are processors.
+fn threads(count: Option<usize>) -> Result<rayon::ThreadPool, Error> {
+    let threads = count.unwrap_or(0);
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(|source| Error::Threads { threads, source })
+}
