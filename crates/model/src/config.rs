@@ -48,17 +48,17 @@ pub struct Config {
     /// The most positions a sequence can have; sinusoids are made for as many.
     pub max_len: usize,
     /// Dropout of each sublayer's output and of the embeddings.
-    pub dropout: f32,
+    pub dropout: f64,
     /// Dropout of the attention weights.
-    pub attention_dropout: f32,
+    pub attention_dropout: f64,
     /// Dropout after the feed-forward layers' ReLU.
-    pub activation_dropout: f32,
+    pub activation_dropout: f64,
     /// Where layer normalization stands.
     pub norm: Norm,
     /// Which embedding matrices are one.
     pub embeddings: Embeddings,
     /// What layer normalization adds to the variance.
-    pub norm_eps: f32,
+    pub norm_eps: f64,
 }
 
 impl Default for Config {
@@ -223,7 +223,7 @@ mod tests {
             (Config { d_model: 0, ..tiny.clone() }, "d_model"),
             (Config { d_model: 129, n_heads: 1, ..tiny.clone() }, "d_model"),
             (Config { decoder_layers: 0, ..tiny.clone() }, "decoder_layers"),
-            (Config { dropout: f32::NAN, ..tiny.clone() }, "dropout"),
+            (Config { dropout: f64::NAN, ..tiny.clone() }, "dropout"),
             (Config { activation_dropout: 1.0, ..tiny.clone() }, "activation_dropout"),
             (Config { vocab_size: 3, ..tiny.clone() }, "vocab_size"),
             (Config { norm_eps: 0.0, ..tiny }, "norm_eps"),

@@ -105,12 +105,12 @@ pub(crate) struct Engine<'a, D: Device> {
 }
 
 impl<'a, D: Device> Engine<'a, D> {
-    pub(crate) fn dropout(&self, p: f32, place: Place) -> Result<Dropout, Error> {
+    pub(crate) fn dropout(&self, p: f64, place: Place) -> Result<Dropout, Error> {
         if !self.noise.active || p == 0.0 {
             return Ok(Dropout::NONE);
         }
         let number = place.number() | u32::from(self.noise.micro_batch) << 16;
-        Ok(Dropout::new(p, self.noise.seed, self.noise.step, number)?)
+        Ok(Dropout::new(p as f32, self.noise.seed, self.noise.step, number)?)
     }
 
     /// An attention of `t` queries on `s` keys, and the lengths of both.
@@ -196,7 +196,7 @@ impl<'a, D: Device> Engine<'a, D> {
         let norm = device::Norm {
             gamma: d.view(self.params, around.norm.gamma),
             beta: d.view(self.params, around.norm.beta),
-            eps: self.config.norm_eps,
+            eps: self.config.norm_eps as f32,
         };
         Ok(d.residual_layer_norm(d.read(residual), sum, dropout, norm, NormOutput { y, mean, rstd })?)
     }
@@ -246,7 +246,7 @@ impl<'a, D: Device> Engine<'a, D> {
         let norm = device::Norm {
             gamma: d.view(self.params, norm.gamma),
             beta: d.view(self.params, norm.beta),
-            eps: self.config.norm_eps,
+            eps: self.config.norm_eps as f32,
         };
         Ok(d.layer_norm(d.read(x), norm, NormOutput { y, mean, rstd })?)
     }

@@ -54,17 +54,17 @@ impl<'a> Reference<'a> {
         &values[self.places[name].clone()]
     }
 
-    fn dropout(&self, p: f32, place: u32) -> Dropout {
+    fn dropout(&self, p: f64, place: u32) -> Dropout {
         match self.noise {
             Some(Noise { seed, step, micro_batch }) if p > 0.0 => {
-                Dropout::new(p, seed, step, place | micro_batch << 16).unwrap()
+                Dropout::new(p as f32, seed, step, place | micro_batch << 16).unwrap()
             }
             _ => Dropout::NONE,
         }
     }
 
     /// Dropout of whole rows; row t is row `sentence * width + t` of the batch.
-    fn drop_rows(&self, x: &mut Rows, p: f32, place: u32, at: At) {
+    fn drop_rows(&self, x: &mut Rows, p: f64, place: u32, at: At) {
         let dropout = self.dropout(p, place);
         for (t, row) in x.iter_mut().enumerate() {
             let mut factors = vec![0.0f32; row.len()];
@@ -87,7 +87,7 @@ impl<'a> Reference<'a> {
                 let n = x.len() as f64;
                 let mean = x.iter().sum::<f64>() / n;
                 let var = x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n;
-                let rstd = 1.0 / (var + f64::from(self.config.norm_eps)).sqrt();
+                let rstd = 1.0 / (var + f64::from(self.config.norm_eps as f32)).sqrt();
                 x.iter().zip(g.iter().zip(b)).map(|(x, (g, b))| (x - mean) * rstd * g + b).collect()
             })
             .collect()

@@ -21,10 +21,10 @@ fn a_configuration_that_makes_no_model_is_refused_before_anything_is_allocated()
         (Config { decoder_layers: 1001, ..good.clone() }, "decoder_layers"),
         (Config { max_len: 0, ..good.clone() }, "max_len"),
         (Config { dropout: -0.1, ..good.clone() }, "dropout"),
-        (Config { attention_dropout: f32::INFINITY, ..good.clone() }, "attention_dropout"),
-        (Config { activation_dropout: f32::NAN, ..good.clone() }, "activation_dropout"),
+        (Config { attention_dropout: f64::INFINITY, ..good.clone() }, "attention_dropout"),
+        (Config { activation_dropout: f64::NAN, ..good.clone() }, "activation_dropout"),
         (Config { norm_eps: -1e-5, ..good.clone() }, "norm_eps"),
-        (Config { norm_eps: f32::INFINITY, ..good.clone() }, "norm_eps"),
+        (Config { norm_eps: f64::INFINITY, ..good.clone() }, "norm_eps"),
     ] {
         for error in [
             Model::new(Cpu::new(), config.clone(), 0).map(|_| ()).unwrap_err(),

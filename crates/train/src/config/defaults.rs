@@ -21,7 +21,7 @@ pub enum DataKind {
 /// What differs between presets.
 struct Sizes {
     vocab_size: usize,
-    dropout: f32,
+    dropout: f64,
     warmup: u64,
     factor: f64,
     max_steps: Option<u64>,

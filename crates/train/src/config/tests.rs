@@ -107,8 +107,8 @@ fn settings_that_are_none_are_refused() {
     assert!(message(&["preset=huge"]).contains("micro"));
     assert!(message(&["preset=3"]).contains('3'));
     // What is not TOML is a string, paths above all.
-    let config = resolve(&["data.train=/tmp/a b.tsv", "data.valid=x=y.tsv"]).unwrap();
-    assert_eq!(config.data.train, Some("/tmp/a b.tsv".into()));
+    let config = resolve(&["data.train=/data/a b.tsv", "data.valid=x=y.tsv"]).unwrap();
+    assert_eq!(config.data.train, Some("/data/a b.tsv".into()));
     assert_eq!(config.data.valid, Some("x=y.tsv".into()));
 }
 
