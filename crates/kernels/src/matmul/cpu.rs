@@ -11,8 +11,9 @@ use std::cell::RefCell;
 const NC: usize = 256;
 /// Rows of C in a task, at most; its block of A takes as much as the panels of B.
 const MC: usize = 266;
-/// Tasks a product is cut into where it is large enough: a few for each of a few threads.
-const TASKS: usize = 8;
+/// Tasks a product is cut into for each thread, where it is large enough: one more than needed evens out the ends, and each
+/// task packs its own share of B, so fewer is better.
+const TASKS_PER_THREAD: usize = 2;
 /// Below this many multiply-adds a task is not worth another thread's waking.
 const TASK_WORK: usize = 1 << 18;
 
@@ -55,7 +56,7 @@ pub(super) fn run(
         return;
     }
     let kernel = micro::Kernel::active();
-    let (rows, columns) = block_size(shape, kernel.mr);
+    let (rows, columns) = block_size(shape);
     let groups = n.div_ceil(columns);
     let blocks = m.div_ceil(rows);
     let c = SharedC { start: c.as_mut_ptr(), len: c.len() };
@@ -79,19 +80,17 @@ pub(super) fn run(
 }
 
 /// Rows and columns of a task's block of C. Only speed depends on it.
-fn block_size(Shape { m, n, k }: Shape, mr: usize) -> (usize, usize) {
+fn block_size(Shape { m, n, k }: Shape) -> (usize, usize) {
     let work = m * n * k.max(1);
-    let tasks = (work / TASK_WORK).clamp(1, TASKS);
-    let columns = n.next_multiple_of(NR).min(NC);
-    let groups = n.div_ceil(columns);
-    let blocks = tasks.div_ceil(groups).max(m.div_ceil(MC / mr * mr));
-    let rows = m.div_ceil(blocks).next_multiple_of(mr);
-    if blocks == 1 && groups < tasks {
-        // Few rows: cut the columns instead.
-        return (rows, n.div_ceil(tasks).next_multiple_of(NR));
+    let tasks = (work / TASK_WORK).clamp(1, TASKS_PER_THREAD * rayon::current_num_threads());
+    if m <= MC / 4 {
+        // Few rows, as in decoding: cutting them would leave tiles half empty.
+        return (m, n.div_ceil(tasks).next_multiple_of(NR).min(NC));
     }
-    // Even groups, so that the last is no sliver.
-    (rows, n.div_ceil(groups).next_multiple_of(NR))
+    let groups = n.div_ceil(NC);
+    let blocks = tasks.div_ceil(groups).max(m.div_ceil(MC));
+    // Even blocks and groups, so that the last is no sliver.
+    (m.div_ceil(blocks), n.div_ceil(groups).next_multiple_of(NR))
 }
 
 /// One block of C: `rows` rows from `i` on, `columns` columns from `j` on (a multiple of NR).
@@ -118,6 +117,8 @@ impl Task {
     ) {
         let Shape { m, n, k } = self.shape;
         let layout = ALayout::of(&a);
+        // Panels of even height: 128 rows are nine of 13 and one of 11, not nine of 14 and one of 2.
+        let mr = self.rows.div_ceil(self.rows.div_ceil(kernel.mr));
         // The largest block's size at once: a thread allocates at its first product and never again.
         packed_a.grow(layout.block_len(MC, kernel.mr));
         packed_b.grow(NC * KC);
@@ -125,7 +126,7 @@ impl Task {
         loop {
             let ks = k0..(k0 + KC).min(k);
             let last = ks.end == k;
-            pack_block(a, (m, k), self.i..self.i + self.rows, ks.clone(), kernel.mr, packed_a);
+            pack_block(a, (m, k), self.i..self.i + self.rows, ks.clone(), mr, packed_a);
             if !matches!(b, Rhs::Packed(_)) {
                 pack_group(b, (k, n), ks.clone(), self.j, self.columns, packed_b);
             }
@@ -135,14 +136,14 @@ impl Task {
                     Rhs::Packed(b) => b.panel((self.j + j) / NR, ks.start),
                     _ => &packed_b[j * ks.len()..(j + NR) * ks.len()],
                 };
-                for i in (0..self.rows).step_by(kernel.mr) {
-                    let height = kernel.mr.min(self.rows - i);
+                for i in (0..self.rows).step_by(mr) {
+                    let height = mr.min(self.rows - i);
                     let (ci, cj) = (self.i + i, self.j + j);
                     let tile = Tile {
                         height,
                         width,
                         k: ks.len(),
-                        a: &packed_a[layout.panel_offset(i, kernel.mr)..],
+                        a: &packed_a[layout.panel_offset(i, mr)..],
                         layout,
                         b: panel,
                         from_zero: k0 == 0 && start == Start::Zero,
