@@ -1,6 +1,6 @@
 //! Runs that are killed, stopped and resumed end with the same bits as one that is left alone.
 //!
-//! `NOAM_FULL_TESTS=1 cargo test --release -p noam --test interrupt` kills 200 times instead of a few.
+//! `NOAM_FULL_TESTS=1 cargo test --release -p noam --test interrupt` kills 200 times and stops 1000 times instead of a few.
 #![cfg(unix)]
 
 mod common;
@@ -38,6 +38,38 @@ fn a_run_killed_at_any_moment_ends_with_the_same_bits() {
             running.child.kill().expect("killed");
             running.end();
             kills += 1;
+        }
+        assert_eq!(result(&place.path(&run)), whole, "{run}");
+        round += 1;
+    }
+}
+
+#[test]
+fn a_run_stopped_at_any_moment_ends_with_the_same_bits() {
+    let place = Place::new();
+    let began = Instant::now();
+    place.train("whole");
+    let length = began.elapsed();
+    let whole = result(&place.path("whole"));
+
+    let (mut state, mut stops, mut round) = (20_240_608, 0, 0);
+    let wanted = if full() { 1000 } else { 6 };
+    while stops < wanted {
+        let run = format!("stopped-{round}");
+        loop {
+            let mut running = place.spawn(&run, &format!("--threads {}", 1 + stops % 2));
+            std::thread::sleep(length.mul_f64(next(&mut state) * 0.6));
+            let over = stops >= wanted || running.child.try_wait().expect("known").is_some();
+            if !over {
+                running.signal(["TERM", "INT", "HUP"][(next(&mut state) * 3.0) as usize]);
+                stops += 1;
+            }
+            let (code, stdout, stderr) = running.end();
+            // A signal that comes before the program listens ends it as a kill does.
+            assert!(code == Some(0) || (!over && code.is_none()), "{code:?}: {stdout}\n{stderr}");
+            if over {
+                break;
+            }
         }
         assert_eq!(result(&place.path(&run)), whole, "{run}");
         round += 1;
