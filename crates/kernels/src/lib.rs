@@ -3,6 +3,8 @@
 #![allow(clippy::needless_range_loop)]
 
 mod error;
+#[cfg(test)]
+mod testing;
 
 pub mod buffer;
 pub mod device;

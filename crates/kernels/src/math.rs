@@ -22,17 +22,7 @@ pub const EXP_MAX: f32 = 88.722_83;
 /// 2^-26 there); times 2^n through the exponent's bits, in two steps so that 2^128 needs no exponent of its own.
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
-    let t = x.mul_add(LOG2_E, ROUND);
-    let n = t - ROUND;
-    let r = n.mul_add(-LN2_LO, n.mul_add(-LN2_HI, x));
-    let mut p = 1.984_127e-4f32;
-    p = p.mul_add(r, 1.388_888_9e-3);
-    p = p.mul_add(r, 8.333_334e-3);
-    p = p.mul_add(r, 4.166_666_8e-2);
-    p = p.mul_add(r, 0.166_666_67);
-    p = p.mul_add(r, 0.5);
-    p = p.mul_add(r, 1.0);
-    p = p.mul_add(r, 1.0);
+    let (t, p) = reduced_exp(x);
     let n = (t.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32);
     let half = n >> 1;
     let pow2 = |n: i32| f32::from_bits((n.wrapping_add(127) as u32) << 23);
@@ -40,6 +30,33 @@ pub fn exp(x: f32) -> f32 {
     let y = if x < EXP_MIN { 0.0 } else { y };
     let y = if x > EXP_MAX { f32::INFINITY } else { y };
     if x.is_nan() { x } else { y }
+}
+
+/// e^x for x <= 0, as a softmax needs it once the row's maximum is subtracted: the bits of [`exp`], and NaN for NaN, in
+/// about half of its instructions. 2^n is neither subnormal nor above 1 here, so one multiplication scales by it, and no
+/// overflow needs looking after.
+///
+/// A positive `x` is the caller's mistake: a panic in debug builds, any number otherwise.
+#[inline(always)]
+pub fn exp_nonpositive(x: f32) -> f32 {
+    debug_assert!(x <= 0.0 || x.is_nan(), "exp_nonpositive of {x}");
+    let (t, p) = reduced_exp(x);
+    // ROUND's low nine bits are zero: n alone is shifted into the exponent, and wraps as its sign needs.
+    let y = p * f32::from_bits((t.to_bits() << 23).wrapping_add(127 << 23));
+    if x < EXP_MIN { 0.0 } else { y }
+}
+
+/// x = n ln 2 + r: n in the low bits of `n + ROUND`, and e^r.
+#[inline(always)]
+fn reduced_exp(x: f32) -> (f32, f32) {
+    let t = x.mul_add(LOG2_E, ROUND);
+    let n = t - ROUND;
+    let r = n.mul_add(-LN2_LO, n.mul_add(-LN2_HI, x));
+    let mut p = 1.984_127e-4f32;
+    for coefficient in [1.388_888_9e-3, 8.333_334e-3, 4.166_666_8e-2, 0.166_666_67, 0.5, 1.0, 1.0] {
+        p = p.mul_add(r, coefficient);
+    }
+    (t, p)
 }
 
 /// The natural logarithm of a positive normal number: at most 1 unit in the last place off for |ln x| >= 0.1, and
@@ -154,6 +171,35 @@ mod tests {
         assert!(exp(f32::NAN).is_nan());
         assert!(exp(EXP_MAX).is_finite());
         assert!(exp(EXP_MIN) >= f32::MIN_POSITIVE);
+    }
+
+    #[test]
+    fn exp_nonpositive_is_within_its_bound_and_has_the_bits_of_exp() {
+        let mut worst = 0.0f64;
+        let mut x = -90.0f32;
+        while x < 0.0 {
+            let y = exp_nonpositive(x);
+            assert_eq!(y.to_bits(), exp(x).to_bits(), "{x}");
+            if x >= EXP_MIN {
+                worst = worst.max(ulps(y, f64::from(x).exp()));
+            }
+            x += 0.000_37;
+        }
+        assert!(worst > 0.0 && worst <= 1.1, "{worst} ulp");
+        for (x, want) in [(0.0, 1.0), (-0.0, 1.0), (-1e-45, 1.0), (-1e-30, 1.0), (EXP_MIN, exp(EXP_MIN))] {
+            assert_eq!(exp_nonpositive(x), want, "{x}");
+        }
+        for x in [EXP_MIN.next_down(), -1e4, f32::MIN, f32::NEG_INFINITY] {
+            assert_eq!(exp_nonpositive(x).to_bits(), 0, "{x}");
+        }
+        assert!(exp_nonpositive(f32::NAN).is_nan() && exp_nonpositive(-f32::NAN).is_nan());
+    }
+
+    #[test]
+    #[cfg(debug_assertions)]
+    #[should_panic(expected = "exp_nonpositive of 1")]
+    fn exp_nonpositive_is_not_for_positive_numbers() {
+        exp_nonpositive(1.0);
     }
 
     #[test]

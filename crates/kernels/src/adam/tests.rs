@@ -1,7 +1,7 @@
 //! Properties of the update and of the count; `golden.rs` has the agreement with other libraries.
 
 use super::{Adam, Config, EPSILON_MIN, GradScale, Gradients, Outcome, State, reference::Reference, scalars::power};
-use crate::isa::{self, Isa};
+use crate::testing::{everywhere, wide};
 use noam_schedule::{Schedule, Step};
 use proptest::prelude::*;
 use std::cell::RefCell;
@@ -102,10 +102,6 @@ impl Bound {
             self.p[i] += of_step + decay * (self.p[i] + 2.0 * u * old.params[i].abs()) + u * new.params[i].abs();
         }
     }
-}
-
-pub(super) fn wide(x: &[f32]) -> Vec<f64> {
-    x.iter().map(|&x| f64::from(x)).collect()
 }
 
 #[track_caller]
@@ -330,19 +326,14 @@ fn same_bits_for_every_instruction_set_and_number_of_threads() {
     let scalars = config.scalars(&Root, Step::new(8).unwrap()).unwrap();
     let mut want = start.clone();
     (0..n).for_each(|i| by_the_contract(&mut want, i, &scalars, 0.75));
-    for isa in Isa::ALL {
-        isa::limit(isa);
-        for threads in [1, 2, 4] {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            let mut b = start.clone();
-            let mut adam = Adam::resume(config, 7).unwrap();
-            let gradient = GradScale { scale: 0.75, ..PLAIN };
-            let outcome = pool.install(|| adam.update(&Root, gradient, b.state())).unwrap();
-            assert_eq!(outcome, Outcome::Applied { step: Step::new(8).unwrap(), rate: scalars.rate, finite: false });
-            assert!(b.bits() == want.bits(), "{isa:?}, {threads} threads");
-        }
-    }
-    isa::limit(Isa::Avx512);
+    everywhere(|place| {
+        let mut b = start.clone();
+        let mut adam = Adam::resume(config, 7).unwrap();
+        let gradient = GradScale { scale: 0.75, ..PLAIN };
+        let outcome = adam.update(&Root, gradient, b.state()).unwrap();
+        assert_eq!(outcome, Outcome::Applied { step: Step::new(8).unwrap(), rate: scalars.rate, finite: false });
+        assert!(b.bits() == want.bits(), "{place}");
+    });
 }
 
 #[test]

@@ -8,8 +8,8 @@ use super::{
 use crate::{
     dropout::Dropout,
     isa::multi_isa,
-    lanes::{LANES, Lanes, butterfly},
-    math::{exp, ln},
+    lanes::{LANES, butterfly, max},
+    math::{exp, exp_nonpositive, ln},
 };
 use std::ops::Range;
 
@@ -159,19 +159,6 @@ pub(super) fn weigh<const MR: usize, const NR: usize>(
     }
 }
 
-/// The largest lane, in butterfly order for speed.
-#[inline(always)]
-fn max(mut lanes: Lanes) -> f32 {
-    let mut width = LANES / 2;
-    while width > 0 {
-        for l in 0..width {
-            lanes[l] = if lanes[l + width] > lanes[l] { lanes[l + width] } else { lanes[l] };
-        }
-        width /= 2;
-    }
-    lanes[0]
-}
-
 /// Scores to unnormalised weights, in place: the first `n` become exp(s * scale - m), the rest of their group of lanes
 /// zero. Returns m and the sum of the weights.
 #[inline(always)]
@@ -193,7 +180,8 @@ fn softmax(row: &mut [f32], n: usize, scale: f32) -> (f32, f32) {
         let n = (n - g * LANES).min(LANES) as u32;
         for l in 0..LANES {
             // A zero for a masked key is the same as leaving it out: no partial sum is -0.
-            let p = if (l as u32) < n { exp(group[l] - m) } else { 0.0 };
+            // m is the largest score, so the difference is never positive.
+            let p = if (l as u32) < n { exp_nonpositive(group[l] - m) } else { 0.0 };
             group[l] = p;
             sum[l] += p;
         }

@@ -1,5 +1,5 @@
 use super::{column_sum, reference, scratch_len};
-use crate::isa::{self, Isa};
+use crate::testing::everywhere;
 use proptest::prelude::*;
 
 fn values(n: usize, salt: usize) -> Vec<f32> {
@@ -47,16 +47,8 @@ fn same_bits_for_every_instruction_set_and_number_of_threads() {
             }
         }
         let want = bits(&by_the_contract(&dy, &db));
-        for isa in Isa::ALL {
-            isa::limit(isa);
-            for threads in [1, 2, 4] {
-                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-                let got = pool.install(|| run(&dy, &db));
-                assert!(bits(&got) == want, "({n}, {c}), {isa:?}, {threads} threads");
-            }
-        }
+        everywhere(|place| assert!(bits(&run(&dy, &db)) == want, "({n}, {c}), {place}"));
     }
-    isa::limit(Isa::Avx512);
 }
 
 proptest! {

@@ -5,7 +5,7 @@ use super::{Scores, Targets};
 use crate::{
     isa::multi_isa,
     lanes::{self, LANES, Lanes},
-    math,
+    math::{exp_nonpositive, ln},
 };
 use rayon::prelude::*;
 
@@ -52,23 +52,6 @@ fn max(x: &[f32]) -> f32 {
         *lane = if x > *lane { x } else { *lane };
     }
     lanes::max(lanes)
-}
-
-/// The bits of [`math::exp`] for z <= 0 (and a NaN for a NaN) in about half of its instructions: 2^n is never subnormal
-/// nor above 1 here, so one multiplication scales by it, and no overflow needs looking after.
-#[inline(always)]
-pub(super) fn exp_nonpositive(z: f32) -> f32 {
-    // 1.5 * 2^23: adding it rounds to an integer, whose low bits stand in the sum's lowest.
-    const ROUND: f32 = 12_582_912.0;
-    let t = z.mul_add(std::f32::consts::LOG2_E, ROUND);
-    let n = t - ROUND;
-    let r = n.mul_add(2.121_944_4e-4, n.mul_add(-0.693_359_4, z));
-    let mut p = 1.984_127e-4f32;
-    for coefficient in [1.388_888_9e-3, 8.333_334e-3, 4.166_666_8e-2, 0.166_666_67, 0.5, 1.0, 1.0] {
-        p = p.mul_add(r, coefficient);
-    }
-    let y = p * f32::from_bits((t.to_bits() << 23).wrapping_add(127 << 23));
-    if z < math::EXP_MIN { 0.0 } else { y }
 }
 
 /// (l, zs) of a row x with maximum m.
@@ -135,7 +118,7 @@ multi_isa! {
             *x = x.mul_add(a, -k);
         }
         x[target] -= (1.0 - smoothing) * grad_scale;
-        row_loss(z_target, math::ln(l), zs, smoothing, x.len())
+        row_loss(z_target, ln(l), zs, smoothing, x.len())
     }
 }
 
@@ -144,7 +127,7 @@ multi_isa! {
         let m = max(x);
         let z_target = x[target] - m;
         let (l, zs) = sums(x, m);
-        let log_l = math::ln(l);
+        let log_l = ln(l);
         (row_loss(z_target, log_l, zs, smoothing, x.len()), log_l - z_target, u32::from(z_target == 0.0))
     }
 }
@@ -152,7 +135,7 @@ multi_isa! {
 multi_isa! {
     fn log_softmax_row(x: &mut [f32]) {
         let m = max(x);
-        let log_l = math::ln(sums(x, m).0);
+        let log_l = ln(sums(x, m).0);
         for x in x.iter_mut() {
             *x = *x - m - log_l;
         }

@@ -1,30 +1,18 @@
 use super::*;
 use crate::{
-    isa::{self, Isa},
     lanes, math,
+    testing::{Golden, U, bits, everywhere, values, wide},
 };
 use proptest::prelude::*;
 
-/// Half the spacing of f32 at 1: the relative error of one rounded operation.
-const U: f64 = 1.0 / (1 << 24) as f64;
-
 /// Logits in about (-scale, scale) around `shift`, the same for the same seed.
 fn logits(len: usize, seed: u32, scale: f32, shift: f32) -> Vec<f32> {
-    let word = |i: usize| crate::philox::block([i as u32, seed, 0, 0], [23, 8])[0];
-    (0..len).map(|i| shift + (word(i) as f32 / u32::MAX as f32 - 0.5) * 2.0 * scale).collect()
+    values(len, seed, 0.0).iter().map(|x| shift + x * 0.5 * scale).collect()
 }
 
 /// Every fifth row does not count.
 fn ids(n: usize, v: usize, ignore: u32) -> Vec<u32> {
     (0..n).map(|i| if i % 5 == 3 { ignore } else { (i * 7919 % v) as u32 }).collect()
-}
-
-fn wide(x: &[f32]) -> Vec<f64> {
-    x.iter().map(|&x| f64::from(x)).collect()
-}
-
-fn bits(x: &[f32]) -> Vec<u32> {
-    x.iter().map(|x| x.to_bits()).collect()
 }
 
 /// (loss, nll, hit) by [`evaluate`].
@@ -116,32 +104,16 @@ fn reference_gradient_agrees_with_finite_differences() {
 
 #[test]
 fn agrees_with_pytorch() {
-    let file: serde_json::Value = serde_json::from_str(include_str!("golden/torch.json")).unwrap();
-    let cases = file["cases"].as_array().unwrap();
-    assert_eq!(cases.len(), 4);
-    for case in cases {
-        let get = |name: &str| -> Vec<f32> {
-            case[name].as_array().unwrap().iter().map(|v| v.as_f64().unwrap() as f32).collect()
-        };
-        let close = |name: &str, got: &[f32]| {
-            let want = get(name);
-            assert_eq!(got.len(), want.len());
-            for (i, (got, want)) in got.iter().zip(&want).enumerate() {
-                assert!((got - want).abs() <= 2e-6 * (1.0 + want.abs()), "{name} {i}: {got} {want}");
-            }
-        };
-        let v = case["v"].as_u64().unwrap() as usize;
-        let ids: Vec<u32> = get("targets").iter().map(|&id| id as u32).collect();
-        let ignore = case["pad"].as_u64().unwrap() as u32;
-        let targets = Targets { ids: &ids, ignore, smoothing: case["smoothing"].as_f64().unwrap() as f32 };
-        let x = get("logits");
-        let (loss, dx) = gradients(&x, v, targets, case["grad_scale"].as_f64().unwrap() as f32);
-        close("loss", &loss);
-        close("dlogits", &dx);
-        close("nll", &scores(&x, v, targets).1);
-        let mut log_p = x.clone();
+    for case in Golden::parse(include_str!("golden/torch.json")).list("cases", 4) {
+        let (v, ids, x) = (case.size("v"), case.ids("targets"), case.numbers("logits"));
+        let targets = Targets { ids: &ids, ignore: case.size("pad") as u32, smoothing: case.number("smoothing") };
+        let (loss, dx) = gradients(&x, v, targets, case.number("grad_scale"));
+        let nll = scores(&x, v, targets).1;
+        let mut log_p = x;
         log_softmax_rows(&mut log_p, v).unwrap();
-        close("log_softmax", &log_p);
+        for (name, got) in [("loss", loss), ("dlogits", dx), ("nll", nll), ("log_softmax", log_p)] {
+            case.close(name, &got, 2e-6);
+        }
     }
 }
 
@@ -192,28 +164,8 @@ fn has_the_bits_of_the_contract_for_every_isa_and_thread_count() {
             log_softmax_rows(&mut log_p, v).unwrap();
             [bits(&loss), bits(&loss_again), bits(&nll), bits(&dx), bits(&log_p)]
         };
-        for isa in Isa::ALL {
-            isa::limit(isa);
-            assert_eq!(run(), want, "N {n}, V {v}, {isa:?}");
-        }
-        for threads in [1, 2, 4] {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            assert_eq!(pool.install(run), want, "N {n}, V {v}, {threads} threads");
-        }
+        everywhere(|place| assert_eq!(run(), want, "N {n}, V {v}, {place}"));
     }
-}
-
-#[test]
-fn short_exponential_has_the_bits_of_the_long_one() {
-    let mut z = -90.0f32;
-    while z < 0.0 {
-        assert_eq!(cpu::exp_nonpositive(z).to_bits(), math::exp(z).to_bits(), "{z}");
-        z += 0.000_37;
-    }
-    for z in [0.0, -0.0, -1e-30, -1e-45, math::EXP_MIN, math::EXP_MIN.next_down(), -1e4, f32::MIN, f32::NEG_INFINITY] {
-        assert_eq!(cpu::exp_nonpositive(z).to_bits(), math::exp(z).to_bits(), "{z}");
-    }
-    assert!(cpu::exp_nonpositive(f32::NAN).is_nan());
 }
 
 #[test]

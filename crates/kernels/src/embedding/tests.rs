@@ -1,29 +1,6 @@
 use super::*;
-use crate::{
-    dropout::GROUP,
-    isa::{self, Isa},
-};
+use crate::testing::{Golden, U, bits, everywhere, factors, values, wide, words};
 use proptest::prelude::*;
-
-/// Half the spacing of f32 at 1: the relative error of one rounded operation.
-const U: f64 = 1.0 / (1 << 24) as f64;
-
-fn words(len: usize, seed: u32) -> Vec<u32> {
-    (0..len).map(|i| crate::philox::block([i as u32, seed, 0, 0], [31, 6])[0]).collect()
-}
-
-/// Values in about (-2, 2), the same for the same seed.
-fn values(len: usize, seed: u32) -> Vec<f32> {
-    words(len, seed).iter().map(|&w| (w as f32 / u32::MAX as f32 - 0.5) * 4.0).collect()
-}
-
-fn wide(x: &[f32]) -> Vec<f64> {
-    x.iter().map(|&x| f64::from(x)).collect()
-}
-
-fn bits(x: &[f32]) -> Vec<u32> {
-    x.iter().map(|x| x.to_bits()).collect()
-}
 
 /// A batch whose lengths run from 0 to T, with ids out of the table in its padding.
 struct Case {
@@ -54,9 +31,9 @@ impl Case {
             dropout: Dropout::new(p, 5, 6, 7).unwrap(),
             ids,
             lengths,
-            table: values(v * c, 3),
+            table: values(v * c, 3, 0.0),
             positions: positions(offset + t + 1, c).unwrap(),
-            dy: values(b * t * c, 4),
+            dy: values(b * t * c, 4, 0.0),
         }
     }
 
@@ -79,13 +56,7 @@ impl Case {
     }
 
     fn factors(&self) -> Vec<f32> {
-        let mut out = vec![0.0; self.dy.len()];
-        for (row, out) in out.chunks_mut(self.dims.c).enumerate() {
-            for (g, out) in out.chunks_mut(GROUP).enumerate() {
-                self.dropout.row_factors(row as u32, g * GROUP, out);
-            }
-        }
-        out
+        factors(self.ids.len(), self.dims.c, self.dropout)
     }
 
     fn check(&self) {
@@ -97,7 +68,7 @@ impl Case {
             // Two roundings.
             assert!((f64::from(*got) - want).abs() <= 2.0 * U * want.abs(), "y {i}: {got} {want}");
         }
-        let start = values(self.v * c, 8);
+        let start = values(self.v * c, 8, 0.0);
         let want = reference::backward(self.dims, &self.ids, &self.lengths, &dy, self.v, scale, &factor);
         // A chain of n terms of at most m each: partial sums of at most n m, rounded once a term, and the term once.
         let n = self.ids.len() as f64;
@@ -145,34 +116,22 @@ fn reference_gradient_agrees_with_finite_differences() {
 
 #[test]
 fn agrees_with_pytorch() {
-    let file: serde_json::Value = serde_json::from_str(include_str!("golden/torch.json")).unwrap();
-    let floats = |value: &serde_json::Value| -> Vec<f32> {
-        value.as_array().unwrap().iter().map(|v| v.as_f64().unwrap() as f32).collect()
-    };
-    let close = |name: &str, got: &[f32], want: &[f32]| {
-        assert_eq!(got.len(), want.len());
-        for (i, (got, want)) in got.iter().zip(want).enumerate() {
-            assert!((got - want).abs() <= 5e-7 * (1.0 + want.abs()), "{name} {i}: {got} {want}");
-        }
-    };
-    let size = |value: &serde_json::Value| value.as_u64().unwrap() as usize;
-    for table in file["positions"].as_array().unwrap() {
-        let ours = positions(size(&table["rows"]), size(&table["c"])).unwrap();
-        close("positions", &ours, &floats(&table["values"]));
+    const TOL: f32 = 5e-7;
+    let golden = Golden::parse(include_str!("golden/torch.json"));
+    for table in golden.list("positions", 2) {
+        table.close("values", &positions(table.size("rows"), table.size("c")).unwrap(), TOL);
     }
-    let cases = file["cases"].as_array().unwrap();
-    assert_eq!(cases.len(), 2);
-    for case in cases {
-        let (b, t, c, v) = (size(&case["b"]), size(&case["t"]), size(&case["c"]), size(&case["v"]));
+    for case in golden.list("cases", 2) {
+        let (c, v) = (case.size("c"), case.size("v"));
         let ours = Case {
-            ids: floats(&case["ids"]).iter().map(|&id| id as u32).collect(),
-            lengths: floats(&case["lengths"]).iter().map(|&length| length as u32).collect(),
-            table: floats(&case["table"]),
-            dy: floats(&case["dy"]),
-            ..Case::new(b, t, c, v, size(&case["offset"]), 0.0)
+            ids: case.ids("ids"),
+            lengths: case.ids("lengths"),
+            table: case.numbers("table"),
+            dy: case.numbers("dy"),
+            ..Case::new(case.size("b"), case.size("t"), c, v, case.size("offset"), 0.0)
         };
-        close("y", &ours.forward(), &floats(&case["y"]));
-        close("dtable", &ours.backward(&vec![0.0; v * c]), &floats(&case["dtable"]));
+        case.close("y", &ours.forward(), TOL);
+        case.close("dtable", &ours.backward(&vec![0.0; v * c]), TOL);
     }
 }
 
@@ -196,18 +155,10 @@ fn by_the_contract(case: &Case, start: &[f32]) -> (Vec<f32>, Vec<f32>) {
 fn has_the_bits_of_the_contract_for_every_isa_and_thread_count() {
     for (b, t, c, v, offset, p) in [(1, 1, 1, 1, 0, 0.0), (9, 13, 33, 5, 4, 0.3), (8, 30, 300, 2000, 0, 0.1)] {
         let case = Case::new(b, t, c, v, offset, p);
-        let start = values(v * c, 9);
+        let start = values(v * c, 9, 0.0);
         let want = by_the_contract(&case, &start);
         let want = (bits(&want.0), bits(&want.1));
-        for isa in Isa::ALL {
-            isa::limit(isa);
-            assert_eq!((bits(&case.forward()), bits(&case.backward(&start))), want, "{isa:?}");
-        }
-        for threads in [1, 2, 4] {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            let got = pool.install(|| (bits(&case.forward()), bits(&case.backward(&start))));
-            assert_eq!(got, want, "{threads} threads");
-        }
+        everywhere(|place| assert_eq!((bits(&case.forward()), bits(&case.backward(&start))), want, "{place}"));
     }
 }
 
@@ -322,7 +273,7 @@ proptest! {
     ) {
         let case = Case::new(b, t, c, v, offset, f32::from(p) * 0.25);
         case.check();
-        let start = values(v * c, 11);
+        let start = values(v * c, 11, 0.0);
         let once = case.backward(&start);
         let named: Vec<bool> = (0..v).map(|v| case.ids.contains(&(v as u32))).collect();
         for (row, &named) in named.iter().enumerate() {

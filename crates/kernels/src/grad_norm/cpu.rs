@@ -1,7 +1,10 @@
 //! The sum of squares on the CPU: block sums in parallel, then added in order.
 
 use super::BLOCK;
-use crate::{isa::multi_isa, lanes::LANES};
+use crate::{
+    isa::multi_isa,
+    lanes::{LANES, butterfly},
+};
 use rayon::prelude::*;
 
 /// Block sums held at a time: 4 Mi elements, a millisecond's work, so that the caller need not lend any memory.
@@ -20,14 +23,7 @@ multi_isa! {
         for (lane, &v) in lanes.iter_mut().zip(tail) {
             *lane += f64::from(v) * f64::from(v);
         }
-        let mut width = LANES / 2;
-        while width > 0 {
-            for l in 0..width {
-                lanes[l] += lanes[l + width];
-            }
-            width /= 2;
-        }
-        lanes[0]
+        butterfly(lanes)
     }
 }
 

@@ -1,5 +1,5 @@
 use super::{BLOCK, clip_factor, cpu::SPAN, grad_norm};
-use crate::isa::{self, Isa};
+use crate::testing::everywhere;
 use proptest::prelude::*;
 
 fn values(n: usize) -> Vec<f32> {
@@ -43,16 +43,8 @@ fn same_bits_for_every_instruction_set_and_number_of_threads() {
     for n in [0, 1, 31, 32, 33, 4095, 4096, 4097, 100_000, SPAN * BLOCK, SPAN * BLOCK + 1, all.len()] {
         let x = &all[..n];
         let want = by_the_contract(x);
-        for isa in Isa::ALL {
-            isa::limit(isa);
-            for threads in [1, 2, 4] {
-                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-                let got = pool.install(|| grad_norm(x));
-                assert_eq!(got.to_bits(), want.to_bits(), "{n} elements, {isa:?}, {threads} threads");
-            }
-        }
+        everywhere(|place| assert_eq!(grad_norm(x).to_bits(), want.to_bits(), "{n} elements, {place}"));
     }
-    isa::limit(Isa::Avx512);
 }
 
 proptest! {

@@ -1,38 +1,11 @@
 use super::*;
 use crate::{
-    dropout::GROUP,
-    isa::{self, Isa},
     lanes,
+    testing::{Golden, U, bits, everywhere, factors, values, wide},
 };
 use proptest::prelude::*;
 
 const EPS: f32 = 1e-5;
-/// Half the spacing of f32 at 1: the relative error of one rounded operation.
-const U: f64 = 1.0 / (1 << 24) as f64;
-
-/// Values in about (-2, 2) around `shift`, the same for the same seed.
-fn values(len: usize, seed: u32, shift: f32) -> Vec<f32> {
-    let word = |i: usize| crate::philox::block([i as u32, seed, 0, 0], [17, 4])[0];
-    (0..len).map(|i| shift + (word(i) as f32 / u32::MAX as f32 - 0.5) * 4.0).collect()
-}
-
-fn wide(x: &[f32]) -> Vec<f64> {
-    x.iter().map(|&x| f64::from(x)).collect()
-}
-
-fn bits(x: &[f32]) -> Vec<u32> {
-    x.iter().map(|x| x.to_bits()).collect()
-}
-
-fn factors(n: usize, c: usize, dropout: Dropout) -> Vec<f32> {
-    let mut out = vec![0.0; n * c];
-    for (row, out) in out.chunks_mut(c).enumerate() {
-        for (g, out) in out.chunks_mut(GROUP).enumerate() {
-            dropout.row_factors(row as u32, g * GROUP, out);
-        }
-    }
-    out
-}
 
 /// The buffers of one forward and backward.
 struct Case {
@@ -193,38 +166,24 @@ fn reference_gradients_agree_with_finite_differences() {
 
 #[test]
 fn agrees_with_pytorch() {
-    let file: serde_json::Value = serde_json::from_str(include_str!("golden/torch.json")).unwrap();
-    let cases = file["cases"].as_array().unwrap();
-    assert_eq!(cases.len(), 3);
-    for case in cases {
-        let get = |name: &str| -> Vec<f32> {
-            case[name].as_array().unwrap().iter().map(|v| v.as_f64().unwrap() as f32).collect()
-        };
-        let close = |name: &str, got: &[f32]| {
-            let want = get(name);
-            assert_eq!(got.len(), want.len());
-            for (i, (got, want)) in got.iter().zip(&want).enumerate() {
-                // dgamma adds 35 terms; everything here is of order 1 to 10.
-                assert!((got - want).abs() <= 4e-6 * (1.0 + want.abs()), "{name} {i}: {got} {want}");
-            }
-        };
-        let size = |name: &str| case[name].as_u64().unwrap() as usize;
+    for case in Golden::parse(include_str!("golden/torch.json")).list("cases", 3) {
         let ours = Case {
-            n: size("n"),
-            c: size("c"),
+            n: case.size("n"),
+            c: case.size("c"),
             dropout: Dropout::NONE,
-            x: get("x"),
-            sub: get("sub"),
-            gamma: get("gamma"),
-            beta: get("beta"),
-            dy: get("dy"),
+            x: case.numbers("x"),
+            sub: case.numbers("sub"),
+            gamma: case.numbers("gamma"),
+            beta: case.numbers("beta"),
+            dy: case.numbers("dy"),
         };
         let got = ours.run(Write::Set, 0.0);
-        close("y", &got.y);
-        close("dx", &got.dsum);
-        close("dsub", &got.dsub);
-        close("dgamma", &got.dgamma);
-        close("dbeta", &got.dbeta);
+        let outputs =
+            [("y", got.y), ("dx", got.dsum), ("dsub", got.dsub), ("dgamma", got.dgamma), ("dbeta", got.dbeta)];
+        for (name, got) in outputs {
+            // dgamma adds 35 terms; everything here is of order 1 to 10.
+            case.close(name, &got, 4e-6);
+        }
     }
 }
 
@@ -278,15 +237,7 @@ fn has_the_bits_of_the_contract_for_every_isa_and_thread_count() {
         let case = Case::new(n, c, p, 0.7);
         for (write, start) in [(Write::Set, 0.25), (Write::Add, 0.25)] {
             let want = by_the_contract(&case, write == Write::Add, start).bits();
-            for isa in Isa::ALL {
-                isa::limit(isa);
-                assert_eq!(case.run(write, start).bits(), want, "N {n}, C {c}, {isa:?}");
-            }
-            for threads in [1, 2, 4] {
-                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-                let got = pool.install(|| case.run(write, start));
-                assert_eq!(got.bits(), want, "N {n}, C {c}, {threads} threads");
-            }
+            everywhere(|place| assert_eq!(case.run(write, start).bits(), want, "N {n}, C {c}, {place}"));
         }
     }
 }

@@ -1,10 +1,12 @@
 use super::*;
-use crate::isa::{self, Isa};
+use crate::{
+    isa::{self, Isa},
+    testing::{self, bits},
+};
 use proptest::prelude::*;
 
-/// Numbers in (-1, 1) from a seed.
 fn values(len: usize, seed: u32) -> Vec<f32> {
-    (0..len as u32).map(|i| crate::philox::block([i, seed, 0, 0], [1, 2])[0] as f32 / 2f32.powi(31) - 1.0).collect()
+    testing::values(len, seed, 0.0)
 }
 
 fn transposed(x: &[f32], rows: usize, columns: usize) -> Vec<f32> {
@@ -22,10 +24,6 @@ fn chain(Shape { m, n, k }: Shape, a: &[f32], b: &[f32], start: &[f32]) -> Vec<f
         }
     }
     c
-}
-
-fn bits(x: &[f32]) -> Vec<u32> {
-    x.iter().map(|v| v.to_bits()).collect()
 }
 
 /// Every storage of the operands, from zero and accumulating, against the chain, bit for bit.

@@ -1,5 +1,5 @@
 use super::{Output, argmax, top_k};
-use crate::isa::{self, Isa};
+use crate::testing::everywhere;
 use proptest::prelude::*;
 use std::cmp::Ordering;
 
@@ -73,22 +73,17 @@ proptest! {
 
 #[test]
 fn every_instruction_set_and_number_of_threads_agrees_with_sorting() {
-    for isa in Isa::ALL {
-        isa::limit(isa);
-        for threads in [1, 2, 4] {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            for (n, v, k) in [(1, 1, 1), (9, 127, 5), (9, 129, 8), (3, 8000, 12), (2, 300, 300)] {
-                let random = |i: usize| ((i * 2_654_435_761) % 1009) as f32 * 0.01;
-                let rising = |i: usize| i as f32;
-                let level = |_: usize| f32::NEG_INFINITY;
-                for shape in [&random as &dyn Fn(usize) -> f32, &rising, &level] {
-                    let scores: Vec<f32> = (0..n * v).map(shape).collect();
-                    pool.install(|| check(&scores, v, k));
-                }
+    everywhere(|_| {
+        for (n, v, k) in [(1, 1, 1), (9, 127, 5), (9, 129, 8), (3, 8000, 12), (2, 300, 300)] {
+            let random = |i: usize| ((i * 2_654_435_761) % 1009) as f32 * 0.01;
+            let rising = |i: usize| i as f32;
+            let level = |_: usize| f32::NEG_INFINITY;
+            for shape in [&random as &dyn Fn(usize) -> f32, &rising, &level] {
+                let scores: Vec<f32> = (0..n * v).map(shape).collect();
+                check(&scores, v, k);
             }
         }
-    }
-    isa::limit(Isa::Avx512);
+    });
 }
 
 #[test]
