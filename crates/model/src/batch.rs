@@ -1,6 +1,6 @@
 //! What a step works on.
 
-use crate::{Config, Error};
+use crate::{Config, Error, Limit};
 
 /// The padding token's id; targets of this id do not count.
 pub const PAD: u32 = 0;
@@ -43,27 +43,29 @@ impl Batch<'_> {
     /// is computed in parts, and a part must not find that out when others have left their gradients.
     pub(crate) fn check(&self, config: &Config) -> Result<(), Error> {
         let (b, max_len, vocab_size) = (self.b(), config.max_len, config.vocab_size);
-        let same = |what, got, limit| if got == limit { Ok(()) } else { Err(Error::Batch { what, got, limit }) };
         if b == 0 || self.s == 0 || self.t == 0 {
-            return Err(Error::Batch { what: "a size (sentences, source or target positions)", got: 0, limit: 1 });
+            let what = "a size (sentences, source or target positions)";
+            let hint = "leave empty batches out";
+            return Err(Error::Batch { what, got: 0, limit: Limit::AtLeast(1), hint });
         }
-        if self.s.max(self.t) > max_len {
-            let got = self.s.max(self.t);
-            return Err(Error::Batch {
-                what: "the longest sequence (at most `max_len` positions)",
-                got,
-                limit: max_len,
-            });
+        longest("the longest sequence", self.s.max(self.t), max_len)?;
+        for (what, got, want) in [
+            ("tgt_lengths.len()", self.tgt_lengths.len(), b),
+            ("src.len()", self.src.len(), b * self.s),
+            ("tgt_in.len()", self.tgt_in.len(), b * self.t),
+            ("tgt_out.len()", self.tgt_out.len(), b * self.t),
+        ] {
+            if got != want {
+                let hint = "src_lengths.len() is the number of sentences, `s` and `t` are the positions of each";
+                return Err(Error::Batch { what, got, limit: Limit::Exactly(want), hint });
+            }
         }
-        same("tgt_lengths.len()", self.tgt_lengths.len(), b)?;
-        same("src.len()", self.src.len(), b * self.s)?;
-        same("tgt_in.len()", self.tgt_in.len(), b * self.t)?;
-        same("tgt_out.len()", self.tgt_out.len(), b * self.t)?;
         for (what, lengths, limit) in
             [("a source length", self.src_lengths, self.s), ("a target length", self.tgt_lengths, self.t)]
         {
             if let Some(&got) = lengths.iter().find(|&&l| l as usize > limit) {
-                return Err(Error::Batch { what, got: got as usize, limit });
+                let hint = "a sentence's tokens must fit its positions, `s` or `t`";
+                return Err(Error::Batch { what, got: got as usize, limit: Limit::AtMost(limit), hint });
             }
         }
         if let Some((at, &got)) = self.tgt_out.iter().enumerate().find(|&(_, &id)| id as usize >= vocab_size) {
@@ -72,4 +74,10 @@ impl Batch<'_> {
         }
         Ok(())
     }
+}
+
+/// Checks that a sequence of `got` tokens fits a model's positions.
+pub(crate) fn longest(what: &'static str, got: usize, max_len: usize) -> Result<(), Error> {
+    let hint = "shorten it, or make the model with a larger `max_len`";
+    if got <= max_len { Ok(()) } else { Err(Error::Batch { what, got, limit: Limit::AtMost(max_len), hint }) }
 }

@@ -5,7 +5,7 @@
 //! ends with the *next* norm. Either way a sublayer ends with one fused operation; only which norm and which residual differ.
 
 use crate::params::{LayerNorm, Layout, Linear};
-use crate::plan::{NormActs, Plan};
+use crate::plan::{EndActs, NormActs, Plan};
 use crate::{Config, Error, Norm};
 use noam_kernels::attention::{Dims, Mask};
 use noam_kernels::device::{self, Attention, Device, NormGradients, NormInput, NormOutput, Span};
@@ -87,6 +87,24 @@ pub(crate) struct Flow {
     pub sum: Span,
     /// Whether `sum` already holds the gradient of the residual stream (pre-norm, below the top).
     pub stream: bool,
+}
+
+impl Flow {
+    /// How a norm's backward writes to `sum`.
+    fn write(self) -> Write {
+        if self.stream { Write::Add } else { Write::Set }
+    }
+}
+
+/// What a norm's backward reads, of which `saved` are the sum, its mean and its rstd.
+fn norm_input<'v, D: Device>(
+    d: &'v D,
+    dy: D::ViewMut<'v>,
+    saved: [D::ViewMut<'v>; 3],
+    gamma: D::View<'v>,
+) -> NormInput<D::View<'v>> {
+    let [sum, mean, rstd] = saved.map(|view| d.read(view));
+    NormInput { dy: d.read(dy), sum, mean, rstd, gamma }
 }
 
 /// A pass over one batch: the model, the arena it works in, and where gradients go.
@@ -184,20 +202,26 @@ impl<'a, D: Device> Engine<'a, D> {
         Ok(d.matmul(shape, Lhs::Rows(d.read(dy)), weight, start, Epilogue::None, dx)?)
     }
 
+    fn norm_params(&self, norm: LayerNorm) -> device::Norm<D::View<'a>> {
+        let (d, params) = (self.device, self.params);
+        device::Norm {
+            gamma: d.view(params, norm.gamma),
+            beta: d.view(params, norm.beta),
+            eps: self.config.norm_eps as f32,
+        }
+    }
+
     /// The end of a sublayer: `sum = residual + dropout(sum)`, `y = LN(sum)`.
-    pub(crate) fn end(&mut self, around: Around, sum: Span, acts: NormActs) -> Result<(), Error> {
+    pub(crate) fn end(&mut self, around: Around, acts: EndActs) -> Result<(), Error> {
         let d = self.device;
         let residual = match self.config.norm {
             Norm::Post => around.x,
             Norm::Pre => around.stream,
         };
         let dropout = self.dropout(self.config.dropout, around.place)?;
-        let [residual, sum, y, mean, rstd] = d.split(self.arena, [residual, sum, acts.y, acts.mean, acts.rstd]);
-        let norm = device::Norm {
-            gamma: d.view(self.params, around.norm.gamma),
-            beta: d.view(self.params, around.norm.beta),
-            eps: self.config.norm_eps as f32,
-        };
+        let norm = self.norm_params(around.norm);
+        let NormActs { y, mean, rstd } = acts.norm;
+        let [residual, sum, y, mean, rstd] = d.split(self.arena, [residual, acts.sum, y, mean, rstd]);
         Ok(d.residual_layer_norm(d.read(residual), sum, dropout, norm, NormOutput { y, mean, rstd })?)
     }
 
@@ -205,8 +229,7 @@ impl<'a, D: Device> Engine<'a, D> {
     pub(crate) fn end_backward(
         &mut self,
         around: Around,
-        sum: Span,
-        acts: NormActs,
+        acts: EndActs,
         flow: Flow,
         grads: &mut D::Buffer,
     ) -> Result<Span, Error> {
@@ -214,18 +237,12 @@ impl<'a, D: Device> Engine<'a, D> {
         let dropout = self.dropout(self.config.dropout, around.place)?;
         let nc = around.n * self.config.d_model;
         let dsub = self.plan.grad.sub.first(nc);
-        let [dy, dsum, sub, sum, mean, rstd] =
-            d.split(self.arena, [flow.g.first(nc), flow.sum.first(nc), dsub, sum, acts.mean, acts.rstd]);
-        let input = NormInput {
-            dy: d.read(dy),
-            sum: d.read(sum),
-            mean: d.read(mean),
-            rstd: d.read(rstd),
-            gamma: d.view(self.params, around.norm.gamma),
-        };
+        let spans = [flow.g.first(nc), acts.sum, acts.norm.mean, acts.norm.rstd, flow.sum.first(nc), dsub];
+        let [dy, sum, mean, rstd, dsum, sub] = d.split(self.arena, spans);
+        let input = norm_input(d, dy, [sum, mean, rstd], d.view(self.params, around.norm.gamma));
         let [dgamma, dbeta] = d.split(grads, [around.norm.gamma, around.norm.beta]);
-        let write = if flow.stream { Write::Add } else { Write::Set };
-        d.residual_layer_norm_backward(input, dropout, write, NormGradients { dsum, dgamma, dbeta }, sub)?;
+        let out = NormGradients { dsum, dgamma, dbeta };
+        d.residual_layer_norm_backward(input, dropout, flow.write(), out, sub)?;
         Ok(dsub)
     }
 
@@ -242,12 +259,8 @@ impl<'a, D: Device> Engine<'a, D> {
     /// A stack's norm on its own: pre-norm's first.
     pub(crate) fn norm(&mut self, x: Span, norm: LayerNorm, acts: NormActs) -> Result<(), Error> {
         let d = self.device;
+        let norm = self.norm_params(norm);
         let [x, y, mean, rstd] = d.split(self.arena, [x, acts.y, acts.mean, acts.rstd]);
-        let norm = device::Norm {
-            gamma: d.view(self.params, norm.gamma),
-            beta: d.view(self.params, norm.beta),
-            eps: self.config.norm_eps as f32,
-        };
         Ok(d.layer_norm(d.read(x), norm, NormOutput { y, mean, rstd })?)
     }
 
@@ -263,18 +276,11 @@ impl<'a, D: Device> Engine<'a, D> {
     ) -> Result<Flow, Error> {
         let d = self.device;
         let nc = n * self.config.d_model;
-        let [dy, dsum, sum, mean, rstd] =
-            d.split(self.arena, [flow.g.first(nc), flow.sum.first(nc), x, acts.mean, acts.rstd]);
-        let input = NormInput {
-            dy: d.read(dy),
-            sum: d.read(sum),
-            mean: d.read(mean),
-            rstd: d.read(rstd),
-            gamma: d.view(self.params, norm.gamma),
-        };
+        let spans = [flow.g.first(nc), x, acts.mean, acts.rstd, flow.sum.first(nc)];
+        let [dy, sum, mean, rstd, dsum] = d.split(self.arena, spans);
+        let input = norm_input(d, dy, [sum, mean, rstd], d.view(self.params, norm.gamma));
         let [dgamma, dbeta] = d.split(grads, [norm.gamma, norm.beta]);
-        let write = if flow.stream { Write::Add } else { Write::Set };
-        d.layer_norm_backward(input, write, NormGradients { dsum, dgamma, dbeta })?;
+        d.layer_norm_backward(input, flow.write(), NormGradients { dsum, dgamma, dbeta })?;
         Ok(Flow { g: flow.sum, sum: flow.g, stream: false })
     }
 }

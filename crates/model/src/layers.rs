@@ -2,8 +2,8 @@
 
 use crate::Error;
 use crate::engine::{Around, Engine, Flow, Place};
-use crate::params::{CrossAttention, FeedForward, SelfAttention};
-use crate::plan::{CrossActs, FeedForwardActs, SelfActs};
+use crate::params::{CrossAttention, FeedForward, Linear, SelfAttention};
+use crate::plan::{CrossActs, EndActs, FeedForwardActs, SelfActs};
 use noam_kernels::attention::Mask;
 use noam_kernels::device::{Attention, Device, Span};
 use noam_kernels::matmul::{Epilogue, Lhs, Rhs, Shape, Start};
@@ -24,6 +24,44 @@ impl<'a, D: Device> Engine<'a, D> {
         self.attention((plan.t, &tokens.tgt_lengths), (plan.s, &tokens.src_lengths), Mask::None, place)
     }
 
+    /// Every sublayer's end: its last linear layer, which reads `inner`, and what [`Engine::end`] does.
+    fn finish(&mut self, inner: Span, layer: Linear, around: Around, acts: EndActs) -> Result<(), Error> {
+        self.linear(inner, layer, around.n, acts.sum)?;
+        self.end(around, acts)
+    }
+
+    /// Backward of [`Engine::finish`], up to the linear layer's parameters: the gradient of that layer's output.
+    fn finish_backward(
+        &mut self,
+        inner: Span,
+        layer: Linear,
+        around: Around,
+        acts: EndActs,
+        flow: Flow,
+        grads: &mut D::Buffer,
+    ) -> Result<Span, Error> {
+        let dsub = self.end_backward(around, acts, flow, grads)?;
+        self.linear_gradients(inner, layer, around.n, dsub, grads)?;
+        Ok(dsub)
+    }
+
+    /// Backward of the linear layer that reads a sublayer's input, from the gradient of its output: every sublayer's last
+    /// step back.
+    fn begin_backward(
+        &mut self,
+        layer: Linear,
+        around: Around,
+        dy: Span,
+        flow: Flow,
+        grads: &mut D::Buffer,
+    ) -> Result<Flow, Error> {
+        let n = around.n;
+        self.linear_gradients(around.x, layer, n, dy, grads)?;
+        let (dx, start, below) = self.below(flow);
+        self.linear_input(layer, n, dy, start, dx.first(n * self.config.d_model))?;
+        Ok(below)
+    }
+
     /// Self-attention of the encoder ([`Mask::None`]) or the decoder ([`Mask::Causal`]).
     pub(crate) fn self_attention(
         &mut self,
@@ -37,8 +75,7 @@ impl<'a, D: Device> Engine<'a, D> {
         let attention = self.own_attention(mask, around.place)?;
         let [qkv, heads, lse] = d.split(self.arena, [acts.qkv, acts.heads, acts.lse]);
         d.self_attention(attention, d.read(qkv), heads, lse)?;
-        self.linear(acts.heads, layer.out, around.n, acts.sum)?;
-        self.end(around, acts.sum, acts.norm)
+        self.finish(acts.heads, layer.out, around, acts.end)
     }
 
     /// Backward of [`Engine::self_attention`].
@@ -52,8 +89,7 @@ impl<'a, D: Device> Engine<'a, D> {
         grads: &mut D::Buffer,
     ) -> Result<Flow, Error> {
         let (d, n, c) = (self.device, around.n, self.config.d_model);
-        let dsub = self.end_backward(around, acts.sum, acts.norm, flow, grads)?;
-        self.linear_gradients(acts.heads, layer.out, n, dsub, grads)?;
+        let dsub = self.finish_backward(acts.heads, layer.out, around, acts.end, flow, grads)?;
         let (dheads, dqkv) = (self.plan.grad.heads.first(n * c), self.plan.grad.qkv.first(n * 3 * c));
         self.linear_input(layer.out, n, dsub, Start::Zero, dheads)?;
         let attention = self.own_attention(mask, around.place)?;
@@ -62,10 +98,7 @@ impl<'a, D: Device> Engine<'a, D> {
             let (dout, qkv, heads, lse) = (d.read(dout), d.read(qkv), d.read(heads), d.read(lse));
             d.self_attention_backward(attention, dout, qkv, heads, lse, dqkv)?;
         }
-        self.linear_gradients(around.x, layer.qkv, n, dqkv, grads)?;
-        let (dx, start, below) = self.below(flow);
-        self.linear_input(layer.qkv, n, dqkv, start, dx.first(n * c))?;
-        Ok(below)
+        self.begin_backward(layer.qkv, around, dqkv, flow, grads)
     }
 
     /// Attention of the decoder on `memory`, the encoder's output.
@@ -82,8 +115,7 @@ impl<'a, D: Device> Engine<'a, D> {
         let attention = self.attention_on_memory(around.place)?;
         let [q, kv, heads, lse] = d.split(self.arena, [acts.q, acts.kv, acts.heads, acts.lse]);
         d.cross_attention(attention, d.read(q), d.read(kv), heads, lse)?;
-        self.linear(acts.heads, layer.out, around.n, acts.sum)?;
-        self.end(around, acts.sum, acts.norm)
+        self.finish(acts.heads, layer.out, around, acts.end)
     }
 
     /// Backward of [`Engine::cross_attention`]; the gradient of the memory is set by the first layer to come (the top one)
@@ -101,8 +133,7 @@ impl<'a, D: Device> Engine<'a, D> {
     ) -> Result<Flow, Error> {
         let (d, plan) = (self.device, self.plan);
         let (n, ns, c) = (around.n, plan.b * plan.s, self.config.d_model);
-        let dsub = self.end_backward(around, acts.sum, acts.norm, flow, grads)?;
-        self.linear_gradients(acts.heads, layer.out, n, dsub, grads)?;
+        let dsub = self.finish_backward(acts.heads, layer.out, around, acts.end, flow, grads)?;
         let (dheads, dq, dkv) = (plan.grad.heads.first(n * c), plan.grad.qkv.first(n * c), plan.grad.kv);
         self.linear_input(layer.out, n, dsub, Start::Zero, dheads)?;
         let attention = self.attention_on_memory(around.place)?;
@@ -112,12 +143,9 @@ impl<'a, D: Device> Engine<'a, D> {
             let (dout, q, kv, heads, lse) = (d.read(dout), d.read(q), d.read(kv), d.read(heads), d.read(lse));
             d.cross_attention_backward(attention, dout, q, kv, heads, lse, dq, dkv)?;
         }
-        self.linear_gradients(around.x, layer.q, n, dq, grads)?;
         self.linear_gradients(memory, layer.kv, ns, dkv, grads)?;
         self.linear_input(layer.kv, ns, dkv, memory_start, plan.grad.memory)?;
-        let (dx, start, below) = self.below(flow);
-        self.linear_input(layer.q, n, dq, start, dx.first(n * c))?;
-        Ok(below)
+        self.begin_backward(layer.q, around, dq, flow, grads)
     }
 
     /// `W2 dropout(max(W1 x + b1, 0)) + b2`, the paper's equation 2.
@@ -133,8 +161,7 @@ impl<'a, D: Device> Engine<'a, D> {
             let [hidden] = self.device.split(self.arena, [acts.hidden]);
             self.device.dropout(hidden, self.config.d_ff, dropout)?;
         }
-        self.linear(acts.hidden, layer.down, around.n, acts.sum)?;
-        self.end(around, acts.sum, acts.norm)
+        self.finish(acts.hidden, layer.down, around, acts.end)
     }
 
     /// Backward of [`Engine::feed_forward`].
@@ -147,8 +174,7 @@ impl<'a, D: Device> Engine<'a, D> {
         grads: &mut D::Buffer,
     ) -> Result<Flow, Error> {
         let (d, n, c, f) = (self.device, around.n, self.config.d_model, self.config.d_ff);
-        let dsub = self.end_backward(around, acts.sum, acts.norm, flow, grads)?;
-        self.linear_gradients(acts.hidden, layer.down, n, dsub, grads)?;
+        let dsub = self.finish_backward(acts.hidden, layer.down, around, acts.end, flow, grads)?;
         let dhidden = self.plan.grad.hidden.first(n * f);
         {
             // What dropout left of the activations tells both masks: zero where either struck.
@@ -158,9 +184,6 @@ impl<'a, D: Device> Engine<'a, D> {
             let weight = Rhs::Rows(d.view(self.params, layer.down.weight));
             d.matmul(Shape { m: n, n: f, k: c }, Lhs::Rows(d.read(dy)), weight, Start::Zero, epilogue, dx)?;
         }
-        self.linear_gradients(around.x, layer.up, n, dhidden, grads)?;
-        let (dx, start, below) = self.below(flow);
-        self.linear_input(layer.up, n, dhidden, start, dx.first(n * c))?;
-        Ok(below)
+        self.begin_backward(layer.up, around, dhidden, flow, grads)
     }
 }

@@ -16,7 +16,7 @@ mod training;
 
 pub use batch::{BOS, Batch, EOS, PAD};
 pub use config::{Config, Embeddings, Norm, Preset};
-pub use error::Error;
+pub use error::{Error, Limit};
 pub use model::Model;
 pub use params::{Entry, Layout};
 pub use picture::{AttentionKind, AttentionMap, attention_maps};

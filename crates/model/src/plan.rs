@@ -11,14 +11,27 @@ pub(crate) struct NormActs {
     pub rstd: Span,
 }
 
+/// How every sublayer ends: its output added to the residual, and that normalized.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EndActs {
+    pub sum: Span,
+    pub norm: NormActs,
+}
+
+impl EndActs {
+    /// What the next sublayer reads, and the residual stream beside it.
+    pub(crate) fn next(&self) -> (Span, Span) {
+        (self.norm.y, self.sum)
+    }
+}
+
 /// Self-attention: from the projections to the normalized sum.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SelfActs {
     pub qkv: Span,
     pub lse: Span,
     pub heads: Span,
-    pub sum: Span,
-    pub norm: NormActs,
+    pub end: EndActs,
 }
 
 /// Attention on the encoder.
@@ -28,16 +41,14 @@ pub(crate) struct CrossActs {
     pub kv: Span,
     pub lse: Span,
     pub heads: Span,
-    pub sum: Span,
-    pub norm: NormActs,
+    pub end: EndActs,
 }
 
 /// Feed-forward.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FeedForwardActs {
     pub hidden: Span,
-    pub sum: Span,
-    pub norm: NormActs,
+    pub end: EndActs,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -61,9 +72,9 @@ pub(crate) struct BottomActs {
 }
 
 impl BottomActs {
-    /// What the first sublayer reads.
-    pub(crate) fn y(&self) -> Span {
-        self.norm.map_or(self.x, |n| n.y)
+    /// What the first sublayer reads, and the residual stream beside it.
+    pub(crate) fn next(&self) -> (Span, Span) {
+        (self.norm.map_or(self.x, |n| n.y), self.x)
     }
 }
 
@@ -127,6 +138,10 @@ impl Arena {
     fn norm(&mut self, n: usize, c: usize) -> NormActs {
         NormActs { y: self.take(n * c), mean: self.take(n), rstd: self.take(n) }
     }
+
+    fn end(&mut self, n: usize, c: usize) -> EndActs {
+        EndActs { sum: self.take(n * c), norm: self.norm(n, c) }
+    }
 }
 
 impl Plan {
@@ -142,11 +157,9 @@ impl Plan {
             qkv: a.take(n * 3 * c),
             lse: a.take(n * nh),
             heads: a.take(n * c),
-            sum: a.take(n * c),
-            norm: a.norm(n, c),
+            end: a.end(n, c),
         };
-        let feed_forward =
-            |a: &mut Arena, n: usize| FeedForwardActs { hidden: a.take(n * f), sum: a.take(n * c), norm: a.norm(n, c) };
+        let feed_forward = |a: &mut Arena, n: usize| FeedForwardActs { hidden: a.take(n * f), end: a.end(n, c) };
         let source = bottom(&mut a, ns);
         let target = bottom(&mut a, nt);
         let encoder = (0..config.encoder_layers)
@@ -160,8 +173,7 @@ impl Plan {
                     kv: a.take(ns * 2 * c),
                     lse: a.take(nt * nh),
                     heads: a.take(nt * c),
-                    sum: a.take(nt * c),
-                    norm: a.norm(nt, c),
+                    end: a.end(nt, c),
                 },
                 feed_forward: feed_forward(&mut a, nt),
             })
@@ -191,11 +203,11 @@ impl Plan {
 
     /// What the encoder puts out.
     pub(crate) fn memory(&self) -> Span {
-        self.encoder.last().map_or(self.source.y(), |l| l.feed_forward.norm.y)
+        self.encoder.last().map_or(self.source.next(), |l| l.feed_forward.end.next()).0
     }
 
     /// What the decoder puts out.
     pub(crate) fn top(&self) -> Span {
-        self.decoder.last().map_or(self.target.y(), |l| l.feed_forward.norm.y)
+        self.decoder.last().map_or(self.target.next(), |l| l.feed_forward.end.next()).0
     }
 }

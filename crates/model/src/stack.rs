@@ -3,7 +3,7 @@
 use crate::batch::PAD;
 use crate::engine::{Around, Engine, Flow, Place};
 use crate::params::LayerNorm;
-use crate::plan::{BottomActs, DecoderActs, EncoderActs};
+use crate::plan::BottomActs;
 use crate::{Error, Norm};
 use noam_kernels::attention::Mask;
 use noam_kernels::device::{Device, Embedding, Span, Targets};
@@ -17,6 +17,18 @@ enum Side {
     Target,
 }
 
+/// The bottom of a side's stack: its tokens, their table, and the first layer's norm, which pre-norm has here.
+struct Bottom<'a, I> {
+    acts: BottomActs,
+    /// Positions.
+    t: usize,
+    ids: &'a I,
+    lengths: &'a I,
+    table: Span,
+    norm: LayerNorm,
+    place: Place,
+}
+
 impl<'a, D: Device> Engine<'a, D> {
     fn rows(&self, side: Side) -> usize {
         self.plan.b * if side == Side::Source { self.plan.s } else { self.plan.t }
@@ -27,18 +39,33 @@ impl<'a, D: Device> Engine<'a, D> {
         (self.config.d_model as f64).sqrt() as f32
     }
 
+    fn bottom(&self, side: Side) -> Bottom<'a, D::Indices> {
+        let (plan, layout, tokens) = (self.plan, self.layout, self.tokens);
+        match side {
+            Side::Source => Bottom {
+                acts: plan.source,
+                t: plan.s,
+                ids: &tokens.src,
+                lengths: &tokens.src_lengths,
+                table: layout.source,
+                norm: layout.encoder[0].attention.norm,
+                place: Place::SourceEmbedding,
+            },
+            Side::Target => Bottom {
+                acts: plan.target,
+                t: plan.t,
+                ids: &tokens.tgt_in,
+                lengths: &tokens.tgt_lengths,
+                table: layout.target,
+                norm: layout.decoder[0].attention.norm,
+                place: Place::TargetEmbedding,
+            },
+        }
+    }
+
     fn embed(&mut self, side: Side) -> Result<(), Error> {
-        let (d, tokens) = (self.device, self.tokens);
-        let (bottom, t, table, ids, lengths, place) = match side {
-            Side::Source => {
-                let (ids, lengths) = (&tokens.src, &tokens.src_lengths);
-                (self.plan.source, self.plan.s, self.layout.source, ids, lengths, Place::SourceEmbedding)
-            }
-            Side::Target => {
-                let (ids, lengths) = (&tokens.tgt_in, &tokens.tgt_lengths);
-                (self.plan.target, self.plan.t, self.layout.target, ids, lengths, Place::TargetEmbedding)
-            }
-        };
+        let d = self.device;
+        let Bottom { acts, t, ids, lengths, table, norm, place } = self.bottom(side);
         let dropout = self.dropout(self.config.dropout, place)?;
         let input = Embedding {
             dims: embedding::Dims { b: self.plan.b, t, c: self.config.d_model },
@@ -49,33 +76,20 @@ impl<'a, D: Device> Engine<'a, D> {
             offset: 0,
             scale: self.embedding_scale(),
         };
-        let [x] = d.split(self.arena, [bottom.x]);
+        let [x] = d.split(self.arena, [acts.x]);
         d.embedding_forward(input, dropout, x)?;
-        if let Some(acts) = bottom.norm {
-            let norm = match side {
-                Side::Source => self.layout.encoder[0].attention.norm,
-                Side::Target => self.layout.decoder[0].attention.norm,
-            };
-            self.norm(bottom.x, norm, acts)?;
+        match acts.norm {
+            Some(norm_acts) => self.norm(acts.x, norm, norm_acts),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     fn embed_backward(&mut self, side: Side, mut flow: Flow, grads: &mut D::Buffer) -> Result<(), Error> {
-        let (d, tokens) = (self.device, self.tokens);
-        let (bottom, t, table, ids, lengths, place, norm) = match side {
-            Side::Source => {
-                let (ids, lengths, norm) = (&tokens.src, &tokens.src_lengths, self.layout.encoder[0].attention.norm);
-                (self.plan.source, self.plan.s, self.layout.source, ids, lengths, Place::SourceEmbedding, norm)
-            }
-            Side::Target => {
-                let (ids, lengths, norm) = (&tokens.tgt_in, &tokens.tgt_lengths, self.layout.decoder[0].attention.norm);
-                (self.plan.target, self.plan.t, self.layout.target, ids, lengths, Place::TargetEmbedding, norm)
-            }
-        };
+        let d = self.device;
+        let Bottom { acts, t, ids, lengths, table, norm, place } = self.bottom(side);
         let n = self.rows(side);
-        if let Some(acts) = bottom.norm {
-            flow = self.norm_backward(bottom.x, norm, acts, n, flow, grads)?;
+        if let Some(norm_acts) = acts.norm {
+            flow = self.norm_backward(acts.x, norm, norm_acts, n, flow, grads)?;
         }
         let dropout = self.dropout(self.config.dropout, place)?;
         let dims = embedding::Dims { b: self.plan.b, t, c: self.config.d_model };
@@ -92,12 +106,9 @@ impl<'a, D: Device> Engine<'a, D> {
         let place = Place::Encoder { layer, sublayer, weights: false };
         let own = [params.attention.norm, params.feed_forward.norm][sublayer as usize];
         let (x, stream) = match (sublayer, layer) {
-            (0, 0) => bottom(self.plan.source),
-            (0, l) => {
-                let EncoderActs { feed_forward, .. } = self.plan.encoder[l - 1];
-                (feed_forward.norm.y, feed_forward.sum)
-            }
-            _ => (acts.attention.norm.y, acts.attention.sum),
+            (0, 0) => self.plan.source.next(),
+            (0, l) => self.plan.encoder[l - 1].feed_forward.end.next(),
+            _ => acts.attention.end.next(),
         };
         let next = || {
             if sublayer == 0 {
@@ -116,13 +127,10 @@ impl<'a, D: Device> Engine<'a, D> {
         let place = Place::Decoder { layer, sublayer, weights: false };
         let own = [params.attention.norm, params.cross.norm, params.feed_forward.norm][sublayer as usize];
         let (x, stream) = match (sublayer, layer) {
-            (0, 0) => bottom(self.plan.target),
-            (0, l) => {
-                let DecoderActs { feed_forward, .. } = self.plan.decoder[l - 1];
-                (feed_forward.norm.y, feed_forward.sum)
-            }
-            (1, _) => (acts.attention.norm.y, acts.attention.sum),
-            _ => (acts.cross.norm.y, acts.cross.sum),
+            (0, 0) => self.plan.target.next(),
+            (0, l) => self.plan.decoder[l - 1].feed_forward.end.next(),
+            (1, _) => acts.attention.end.next(),
+            _ => acts.cross.end.next(),
         };
         let next = || match sublayer {
             0 => Some(params.cross.norm),
@@ -253,8 +261,4 @@ impl<'a, D: Device> Engine<'a, D> {
         }
         Ok(())
     }
-}
-
-fn bottom(acts: BottomActs) -> (Span, Span) {
-    (acts.y(), acts.x)
 }

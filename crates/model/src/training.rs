@@ -5,7 +5,7 @@ use crate::engine::{Engine, Noise, Tokens};
 use crate::model::{Model, check_len};
 use crate::params::Layout;
 use crate::plan::Plan;
-use crate::{Config, Error};
+use crate::{Config, Error, Limit};
 use noam_kernels::adam::{self, Adam, GradScale, Gradients, Outcome};
 use noam_kernels::cross_entropy::total_loss;
 use noam_kernels::device::{Device, Optimized, Span};
@@ -238,6 +238,28 @@ impl<D: Device> Training<D> {
         Ok(self.model.device.download(&self.grads, Span { offset: 0, len: values.len() }, values)?)
     }
 
+    /// Puts other gradients in the place of those accumulated so far: for gradients that were changed on the host, or computed
+    /// elsewhere. The next [`Training::accumulate`] adds to them.
+    ///
+    /// # Errors
+    /// [`Error::Parameters`] if `values` has another length.
+    pub fn write_gradients(&mut self, values: &[f32]) -> Result<(), Error> {
+        check_len(values, &self.model.layout)?;
+        let all = Span { offset: 0, len: values.len() };
+        Ok(self.model.device.upload(values, &mut self.grads, all)?)
+    }
+
+    /// Forgets what was accumulated since the last update: for a caller that gives an update up in the middle, after an error
+    /// in one of its batches or for want of the next. The next [`Training::accumulate`] begins the update anew.
+    ///
+    /// # Errors
+    /// [`Error::Kernel`] if the device fails.
+    pub fn clear_gradients(&mut self) -> Result<(), Error> {
+        let d = &self.model.device;
+        let [grads] = d.split(&mut self.grads, [Span { offset: 0, len: self.model.layout.len() }]);
+        Ok(d.fill(grads, 0.0)?)
+    }
+
     /// Forward and backward over one batch: adds its gradients to those of this update.
     ///
     /// # Errors
@@ -246,7 +268,9 @@ impl<D: Device> Training<D> {
     pub fn accumulate(&mut self, batch: &Batch<'_>, pass: Pass) -> Result<Loss, Error> {
         let tokens = batch.target_tokens();
         if pass.update_tokens < tokens || pass.update_tokens == 0 {
-            return Err(Error::Batch { what: "update_tokens", got: pass.update_tokens, limit: tokens.max(1) });
+            let hint = "it counts the targets of all the batches of the update";
+            let (got, limit) = (pass.update_tokens, Limit::AtLeast(tokens.max(1)));
+            return Err(Error::Batch { what: "update_tokens", got, limit, hint });
         }
         let Training { model, grads, workspace, adam, .. } = self;
         let shape = workspace.load(&model.device, &model.config, batch)?;

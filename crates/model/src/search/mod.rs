@@ -5,13 +5,17 @@
 //! length penalty of Wu et al. 2016 without its constant, EOS counted); the best others go on. A sentence is done when `beam`
 //! hypotheses are finished (`early_stopping=True` there), or at the greatest length, where the `beam` best count as finished.
 //! Greedy search is a beam of 1.
+//!
+//! PAD and BOS are never put out: their logits are -infinity before the softmax, so the probabilities are those of EOS and the
+//! words alone. MarianMT's configurations do the same to its pad token, which is its start token too, with `bad_words_ids` and
+//! `renormalize_logits` (`bad_words_ids` alone would leave its share of the probability out of every score).
 
 mod step;
 
-use crate::batch::{BOS, EOS, PAD};
+use crate::batch::{BOS, EOS, PAD, longest};
 use crate::model::Model;
-use crate::{Config, Error};
-use noam_kernels::device::Device;
+use crate::{Config, Error, Limit};
+use noam_kernels::device::{Device, Span};
 use step::Steps;
 
 /// How to search.
@@ -53,7 +57,7 @@ impl Search {
 pub struct Hypothesis {
     /// Its tokens, without BOS and EOS.
     pub tokens: Vec<u32>,
-    /// The sum of its tokens' log-probabilities over their number to the length penalty, EOS counted.
+    /// The sum of its tokens' log-probabilities, among EOS and the words, over their number to the length penalty, EOS counted.
     pub score: f64,
 }
 
@@ -63,6 +67,8 @@ pub struct Translator<'m, D: Device> {
     model: &'m Model<D>,
     packed: Vec<D::Packed>,
     table: D::Packed,
+    /// Added to the logits, (V): -infinity for PAD and BOS, 0 for the others.
+    suppress: D::Buffer,
 }
 
 impl<'m, D: Device> Translator<'m, D> {
@@ -76,7 +82,13 @@ impl<'m, D: Device> Translator<'m, D> {
         let packed =
             model.layout.linears.iter().map(|l| pack(l.weight, l.d_in, l.d_out)).collect::<Result<Vec<_>, _>>()?;
         let table = pack(model.layout.output, config.d_model, config.vocab_size)?;
-        Ok(Translator { model, packed, table })
+        let mut values = vec![0.0; config.vocab_size];
+        for id in [PAD, BOS] {
+            values[id as usize] = f32::NEG_INFINITY;
+        }
+        let mut suppress = d.zeros(values.len())?;
+        d.upload(&values, &mut suppress, Span { offset: 0, len: values.len() })?;
+        Ok(Translator { model, packed, table, suppress })
     }
 
     /// Translates sentences, each its tokens and EOS, as one batch: the best hypothesis of each, in order.
@@ -93,19 +105,17 @@ impl<'m, D: Device> Translator<'m, D> {
         }
         let (s, max_len) = (sources.iter().map(|x| x.len()).max().unwrap_or(0), self.model.config.max_len);
         if sources.iter().any(|x| x.is_empty()) {
-            return Err(Error::Batch { what: "a source sentence's length", got: 0, limit: 1 });
+            let hint = "an empty sentence is its EOS alone";
+            return Err(Error::Batch { what: "a source sentence's length", got: 0, limit: Limit::AtLeast(1), hint });
         }
-        if s > max_len {
-            return Err(Error::Batch { what: "the longest source (at most `max_len`)", got: s, limit: max_len });
-        }
+        longest("the longest source", s, max_len)?;
         let (b, beam) = (sources.len(), search.beam);
         let mut src = vec![PAD; b * s];
         for (row, source) in src.chunks_mut(s).zip(sources) {
             row[..source.len()].copy_from_slice(source);
         }
         let lengths: Vec<u32> = sources.iter().map(|x| x.len() as u32).collect();
-        let weights = (&self.packed[..], &self.table);
-        let mut steps = Steps::new(self.model, weights, (&src, &lengths, s), beam, search.max_tokens)?;
+        let mut steps = Steps::new(self, (&src, &lengths, s), beam, search.max_tokens)?;
 
         let k = 2 * beam;
         let mut sentences: Vec<Sentence> = (0..b).map(|_| Sentence::new(beam)).collect();
@@ -183,6 +193,8 @@ impl Sentence {
             .enumerate()
             .filter(|(_, b)| b.sum > f64::NEG_INFINITY)
             .flat_map(|(i, b)| (i * k..(i + 1) * k).map(move |j| (b.sum + f64::from(values[j]), i, ids[j])))
+            // What cannot be is no candidate: PAD and BOS.
+            .filter(|candidate| candidate.0 > f64::NEG_INFINITY)
             .collect();
         candidates.sort_by(|a, b| b.0.total_cmp(&a.0));
         candidates.truncate(k);

@@ -1,9 +1,10 @@
 //! One step of incremental decoding: the newest token of every row through the decoder, with cached keys and values.
 
+use super::Translator;
 use crate::batch::BOS;
 use crate::engine::{Around, Engine, Noise, Tokens};
 use crate::model::Model;
-use crate::plan::{NormActs, Plan};
+use crate::plan::{EndActs, NormActs, Plan};
 use crate::{Error, Norm};
 use noam_kernels::attention::{Dims, Mask};
 use noam_kernels::device::{Attention, Cache, Device, Embedding, Span};
@@ -34,9 +35,7 @@ struct Places {
 /// Incremental decoding of one batch of source sentences, `beam` rows each.
 #[derive(Debug)]
 pub(super) struct Steps<'m, D: Device> {
-    model: &'m Model<D>,
-    packed: &'m [D::Packed],
-    table: &'m D::Packed,
+    translator: &'m Translator<'m, D>,
     plan: Plan,
     places: Places,
     arena: D::Buffer,
@@ -54,12 +53,12 @@ pub(super) struct Steps<'m, D: Device> {
 impl<'m, D: Device> Steps<'m, D> {
     /// Encodes the sources, rows of ids padded to `s`, and gets ready for at most `max_len` tokens a row.
     pub(super) fn new(
-        model: &'m Model<D>,
-        (packed, table): (&'m [D::Packed], &'m D::Packed),
+        translator: &'m Translator<'m, D>,
         (src, src_lengths, s): (&[u32], &[u32], usize),
         beam: usize,
         max_len: usize,
     ) -> Result<Self, Error> {
+        let model = translator.model;
         let (d, config) = (&model.device, &model.config);
         let b = src_lengths.len();
         let plan = Plan::new(config, b, s, 1);
@@ -77,20 +76,20 @@ impl<'m, D: Device> Steps<'m, D> {
         let mut ones = d.indices(b * beam)?;
         d.set_indices(&vec![1; b * beam], &mut ones)?;
         let (arena, parents) = (d.zeros(places.len)?, d.indices(b * beam)?);
-        let mut steps =
-            Steps { model, packed, table, plan, places, arena, tokens, ones, parents, b, beam, max_len, at: 0 };
+        let mut steps = Steps { translator, plan, places, arena, tokens, ones, parents, b, beam, max_len, at: 0 };
         steps.encode()?;
         Ok(steps)
     }
 
     fn engine<'a>(&'a mut self) -> (Engine<'a, D>, &'a Places, &'a D::Indices) {
+        let Translator { model, packed, .. } = self.translator;
         let engine = Engine {
-            device: &self.model.device,
-            config: &self.model.config,
-            layout: &self.model.layout,
-            params: &self.model.params,
-            positions: &self.model.positions,
-            packed: Some(self.packed),
+            device: &model.device,
+            config: &model.config,
+            layout: &model.layout,
+            params: &model.params,
+            positions: &model.positions,
+            packed: Some(packed),
             plan: &self.plan,
             tokens: &self.tokens,
             arena: &mut self.arena,
@@ -110,12 +109,12 @@ impl<'m, D: Device> Steps<'m, D> {
         Ok(())
     }
 
-    /// Takes the newest token of every row; leaves the log-probabilities of the next ones, of which it returns the `k` best
-    /// of each row: values and ids, (rows, k).
+    /// Takes the newest token of every row; leaves the log-probabilities of the next ones (-infinity for PAD and BOS), of which
+    /// it returns the `k` best of each row: values and ids, (rows, k).
     pub(super) fn step(&mut self, ids: &[u32], k: usize, best: (&mut [f32], &mut [u32])) -> Result<(), Error> {
-        self.model.device.set_indices(ids, &mut self.tokens.tgt_in)?;
+        let Translator { model, table, suppress, .. } = self.translator;
+        model.device.set_indices(ids, &mut self.tokens.tgt_in)?;
         let (at, beam, n, max_len) = (self.at, self.beam, self.b * self.beam, self.max_len);
-        let table = self.table;
         let (mut e, places, ones) = self.engine();
         let (d, config) = (e.device, e.config);
         let (c, nh, hs, v) = (config.d_model, config.n_heads, config.head_size(), config.vocab_size);
@@ -172,7 +171,8 @@ impl<'m, D: Device> Steps<'m, D> {
         {
             let [x, logits] = d.split(e.arena, [at_work.x, places.logits]);
             let shape = Shape { m: n, n: v, k: c };
-            d.matmul(shape, Lhs::Rows(d.read(x)), Rhs::Packed(table), Start::Zero, Epilogue::None, logits)?;
+            let epilogue = Epilogue::Bias(d.view(suppress, Span { offset: 0, len: v }));
+            d.matmul(shape, Lhs::Rows(d.read(x)), Rhs::Packed(table), Start::Zero, epilogue, logits)?;
             let [logits] = d.split(e.arena, [places.logits]);
             d.log_softmax(logits, v)?;
         }
@@ -186,9 +186,9 @@ impl<'m, D: Device> Steps<'m, D> {
         if parents.iter().enumerate().all(|(r, &p)| r == p as usize) {
             return Ok(());
         }
-        let d = &self.model.device;
+        let Model { device: d, config, .. } = self.translator.model;
         d.set_indices(parents, &mut self.parents)?;
-        let dims = Cache { rows: self.b * self.beam, max_len: self.max_len, c: self.model.config.d_model };
+        let dims = Cache { rows: self.b * self.beam, max_len: self.max_len, c: config.d_model };
         for (&from, &to) in self.places.cache[0].iter().zip(&self.places.cache[1]) {
             let [from, to] = d.split(&mut self.arena, [from, to]);
             d.reorder_cache(dims, self.at, &self.parents, d.read(from), to)?;
@@ -222,7 +222,7 @@ impl AtWork {
     /// The end of a sublayer whose output is in `sum`; `like` says which norm it is in training.
     fn end<D: Device>(&mut self, e: &mut Engine<'_, D>, like: Around, n: usize) -> Result<(), Error> {
         let around = Around { x: self.x, stream: self.stream, n, ..like };
-        e.end(around, self.sum, self.acts(self.y))?;
+        e.end(around, EndActs { sum: self.sum, norm: self.acts(self.y) })?;
         std::mem::swap(&mut self.x, &mut self.y);
         std::mem::swap(&mut self.stream, &mut self.sum);
         Ok(())

@@ -11,14 +11,34 @@ use proptest::prelude::*;
 const LIMIT: usize = 14;
 
 /// A model whose next token depends on what came before: random, with output weights large enough to decide, EOS's above
-/// all. PAD and BOS have no output weights, so they do not win.
+/// all. PAD and BOS would often win if they were let.
 fn decided(norm: Norm, seed: u64) -> Model<Cpu> {
+    decided_with(norm, seed, 6.0)
+}
+
+/// [`decided`] with the same logit for PAD and BOS at every step.
+fn decided_with(norm: Norm, seed: u64, logit: f64) -> Model<Cpu> {
     let config = small(norm, Embeddings::Separate);
     let mut values = values(&config, seed);
     let layout = Layout::new(&config);
-    let head = layout.entries().iter().find(|e| e.name == "lm_head.weight").unwrap();
-    for (i, value) in values[head.offset..head.offset + head.len()].iter_mut().enumerate() {
-        *value *= [0.0, 0.0, 8.0].get(i / config.d_model).unwrap_or(&4.0);
+    let place = |name: &str| {
+        let entry = layout.entries().iter().find(|e| e.name == name).unwrap();
+        entry.offset..entry.offset + entry.len()
+    };
+    let norm = match norm {
+        Norm::Post => "model.decoder.layers.1.final_layer_norm",
+        Norm::Pre => "model.decoder.layer_norm",
+    };
+    let [gain, shift] = ["weight", "bias"].map(|part| values[place(&format!("{norm}.{part}"))].to_vec());
+    // What a norm puts out, less the shift and over the gain, adds up to 0: with weights k / gain, whatever came before, the
+    // logit is k times the sum of shift / gain.
+    let sum: f64 = shift.iter().zip(&gain).map(|(shift, gain)| f64::from(shift / gain)).sum();
+    for (i, value) in values[place("lm_head.weight")].iter_mut().enumerate() {
+        *value = match (i / config.d_model) as u32 {
+            PAD | BOS => (logit / sum / f64::from(gain[i % config.d_model])) as f32,
+            EOS => *value * 8.0,
+            _ => *value * 4.0,
+        };
     }
     Model::from_values(Cpu::new(), config, &values).unwrap()
 }
@@ -59,7 +79,7 @@ fn greedy_by_full_passes(model: &Model<Cpu>, source: &[u32]) -> Vec<u32> {
     let mut tokens = Vec::new();
     while tokens.len() < LIMIT {
         let mut best = (f64::NEG_INFINITY, 0);
-        for candidate in 1..model.config().vocab_size as u32 {
+        for candidate in EOS..model.config().vocab_size as u32 {
             let mut pair = Sentences::new(&[(source.to_vec(), [&tokens[..], &[candidate]].concat())]);
             let last = pair.tgt_out.len() - 1;
             pair.tgt_out[..last].fill(PAD); // only the last one counts
@@ -85,7 +105,7 @@ fn greedy_search_takes_the_best_token_of_the_full_pass_at_every_step() {
             let sources = sources(17, seed + 50);
             for (source, found) in sources.iter().zip(translate(&model, &sources, &search(1))) {
                 assert_eq!(found.tokens, greedy_by_full_passes(&model, source), "{norm:?}, seed {seed}");
-                assert!(!found.tokens.contains(&EOS));
+                assert!(found.tokens.iter().all(|&id| id > EOS));
                 *if found.tokens.len() < LIMIT { &mut ended } else { &mut cut_off } += 1;
             }
         }
@@ -96,7 +116,8 @@ fn greedy_search_takes_the_best_token_of_the_full_pass_at_every_step() {
 #[test]
 fn scores_are_the_full_passes_log_probabilities_bit_for_bit() {
     for norm in [Norm::Post, Norm::Pre] {
-        let (model, sources) = (decided(norm, 4), sources(17, 60));
+        // PAD and BOS, which a full pass does not leave out, have probabilities that round to 0.
+        let (model, sources) = (decided_with(norm, 4, -1e4), sources(17, 60));
         for beam in 1..=5 {
             for length_penalty in [0.0, 1.0] {
                 let settings = Search { length_penalty, ..search(beam) };
@@ -105,6 +126,25 @@ fn scores_are_the_full_passes_log_probabilities_bit_for_bit() {
                     let length = if length_penalty == 0.0 { 1.0 } else { target.len() as f64 };
                     let want = full_pass(&model, source, &target) / length;
                     assert_eq!(found.score.to_bits(), want.to_bits(), "{norm:?}, beam {beam}: {found:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn pad_and_bos_do_not_show_however_likely_they_are() {
+    for norm in [Norm::Post, Norm::Pre] {
+        let sources = sources(17, 90);
+        for seed in 0..3 {
+            let never = decided_with(norm, seed, -1e4);
+            for beam in [1, 2, 5, 8] {
+                let want = translate(&never, &sources, &search(beam));
+                for logit in [0.0, 6.0, 50.0] {
+                    // Not even in the scores: the other tokens' probabilities add up to 1.
+                    let found = translate(&decided_with(norm, seed, logit), &sources, &search(beam));
+                    assert_eq!(found, want, "{norm:?}, seed {seed}, beam {beam}, logit {logit}");
+                    assert!(found.iter().all(|h| h.tokens.iter().all(|&id| id > EOS) && h.score.is_finite()));
                 }
             }
         }
@@ -125,8 +165,10 @@ fn reference_beam_search(model: &Model<Cpu>, source: &[u32], search: &Search) ->
         for (sum, prefix) in &running {
             let pair = Sentences::new(&[(source.to_vec(), [&prefix[..], &[EOS]].concat())]);
             let rows = reference.log_probabilities(&values, &pair, 0);
-            for (id, log_p) in (0..).zip(&rows[prefix.len()]) {
-                candidates.push((sum + log_p, [&prefix[..], &[id]].concat()));
+            let permitted = &rows[prefix.len()][EOS as usize..];
+            let share: f64 = permitted.iter().map(|log_p| log_p.exp()).sum();
+            for (id, log_p) in (EOS..).zip(permitted) {
+                candidates.push((sum + log_p - share.ln(), [&prefix[..], &[id]].concat()));
             }
         }
         candidates.sort_by(|a, b| b.0.total_cmp(&a.0));
@@ -226,7 +268,8 @@ fn a_model_that_says_eos_at_once_gives_empty_translations() {
     values[head.offset..head.offset + head.len()].fill(0.0);
     values[head.offset + EOS as usize * 12..][..12].fill(1.0);
     let model = Model::from_values(Cpu::new(), config, &values).unwrap();
-    let log_p = -(1.0 + 16.0 * (-12f64).exp()).ln();
+    // The 14 words of the other 16 tokens: PAD and BOS have no share.
+    let log_p = -(1.0 + 14.0 * (-12f64).exp()).ln();
     for beam in [1, 2, 5] {
         for found in translate(&model, &sources(17, 1), &search(beam)) {
             assert!(found.tokens.is_empty(), "{found:?}");

@@ -3,7 +3,7 @@
 use crate::sentences::{Sentences, model, small};
 use noam_kernels::adam::{self, Outcome};
 use noam_kernels::device::Cpu;
-use noam_model::{Batch, Config, Embeddings, Error, Model, Norm, Pass, Training};
+use noam_model::{Batch, Config, Embeddings, Error, Model, Norm, Pass, Training, Update};
 use noam_schedule::{Constant, Noam, Schedule, Step};
 
 fn config() -> Config {
@@ -225,6 +225,55 @@ fn a_refused_batch_leaves_training_as_it_was() {
 }
 
 #[test]
+fn cleared_gradients_leave_no_trace() {
+    let (mut training, mut other) = (fresh(), fresh());
+    for training in [&mut training, &mut other] {
+        one(training, 1);
+    }
+    let before = state(&training);
+    let (given_up, refused) = (batch(2), Sentences { s: 0, ..batch(3) });
+    training.accumulate(&given_up.batch(), pass(100)).unwrap();
+    assert!(training.accumulate(&refused.batch(), Pass { micro_batch: 1, ..pass(100) }).is_err());
+    assert_ne!(state(&training), before);
+    training.clear_gradients().unwrap();
+    assert_eq!(state(&training), before);
+    // The update that comes after it is the one of training that never began the other.
+    for seed in 4..6 {
+        assert_eq!(one(&mut training, seed), one(&mut other, seed));
+    }
+    assert_eq!(state(&training), state(&other));
+    // NaN does not survive it either.
+    let weights = state(&training).0[0].clone();
+    training.model_mut().write_values(&vec![f32::NAN; weights.len()]).unwrap();
+    training.accumulate(&given_up.batch(), pass(100)).unwrap();
+    assert!(state(&training).0[3].iter().any(|g| g.is_nan()));
+    training.clear_gradients().unwrap();
+    training.model_mut().write_values(&weights).unwrap();
+    assert_eq!(state(&training), state(&other));
+}
+
+#[test]
+fn a_refused_batch_is_told_its_value_its_limit_and_the_way_out() {
+    let mut training = fresh();
+    let good = batch(1);
+    let mut refuse = |change: fn(&mut Sentences), update_tokens| {
+        let mut sentences = good.clone();
+        change(&mut sentences);
+        training.accumulate(&sentences.batch(), pass(update_tokens)).unwrap_err().to_string()
+    };
+    let long: fn(&mut Sentences) = |b| (b.t, b.tgt_in, b.tgt_out) = (25, vec![0; 75], vec![0; 75]);
+    for (text, parts) in [
+        (refuse(|b| b.src_lengths.clear(), 100), ["is 0,", "at least 1;", "leave empty batches out"]),
+        (refuse(long, 100), ["is 25,", "at most 24;", "larger `max_len`"]),
+        (refuse(|b| _ = b.src.pop(), 100), ["src.len() is 17,", "must be 18;", "number of sentences"]),
+        (refuse(|b| b.src_lengths[0] = 7, 100), ["a source length is 7,", "at most 6;", "must fit its positions"]),
+        (refuse(|_| (), 3), ["update_tokens is 3,", "at least 11;", "all the batches of the update"]),
+    ] {
+        assert!(parts.iter().all(|part| text.contains(part)), "{text}: {parts:?}");
+    }
+}
+
+#[test]
 fn a_batch_of_padding_alone_has_no_loss_and_no_gradient() {
     let mut training = fresh();
     let (zeros, none) = ([0; 8], [0, 0]);
@@ -233,4 +282,44 @@ fn a_batch_of_padding_alone_has_no_loss_and_no_gradient() {
     let loss = training.accumulate(&batch, pass(1)).unwrap();
     assert_eq!((loss.sum, loss.tokens), (0.0, 0));
     assert!(state(&training).0[3].iter().all(|&g| g == 0.0));
+}
+
+#[test]
+fn written_gradients_are_those_of_the_next_update() {
+    let (mut training, mut other) = (fresh(), fresh());
+    let (first, second) = (batch(1), batch(2));
+    training.accumulate(&first.batch(), pass(100)).unwrap();
+    other.accumulate(&second.batch(), pass(100)).unwrap();
+    let gradients = state(&training).0[3].clone();
+    other.write_gradients(&gradients).unwrap();
+    for training in [&mut training, &mut other] {
+        training.accumulate(&second.batch(), Pass { micro_batch: 1, ..pass(100) }).unwrap();
+        training.update(&Noam::new(12, 4, 1.0).unwrap(), 1.0).unwrap();
+    }
+    assert_eq!(state(&training), state(&other));
+
+    // 3, 4 and 12 have the norm 13.
+    let len = gradients.len();
+    let sparse = |values: [f32; 3]| {
+        let mut gradients = vec![0.0; len];
+        (gradients[0], gradients[len / 2], gradients[len - 1]) = values.into();
+        gradients
+    };
+    let rate = Constant::new(1e-3).unwrap();
+    training.write_gradients(&sparse([3.0, -4.0, 12.0])).unwrap();
+    assert_eq!(training.update(&rate, f64::INFINITY).unwrap().grad_norm, 13.0);
+
+    let before = state(&training);
+    for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        training.write_gradients(&sparse([0.0, bad, 1.0])).unwrap();
+        let Update { grad_norm, outcome } = training.update(&rate, 1.0).unwrap();
+        assert!(matches!(outcome, Outcome::Skipped { .. }), "{outcome:?}");
+        assert_eq!((grad_norm.is_nan(), grad_norm == f64::INFINITY), (bad.is_nan(), bad.is_infinite()));
+        assert_eq!(state(&training), before);
+    }
+    for wrong in [len - 1, len + 1] {
+        let refused = training.write_gradients(&vec![1.0; wrong]);
+        assert!(matches!(refused, Err(Error::Parameters { got, want }) if (got, want) == (wrong, len)));
+    }
+    assert_eq!(state(&training), before);
 }
