@@ -1,0 +1,170 @@
+//! Asynchronous copies into shared memory that were not waited for yet.
+
+use super::{Access, Op, findings::Side, pieces::Piece};
+use crate::lanes::{LANES, Mask, Row, lanes};
+
+/// A copy by some lanes of a warp.
+#[derive(Clone, Debug)]
+struct Copy {
+    pc: u32,
+    bytes: u32,
+    base: u64,
+    addresses: Row<u64>,
+    /// Where those of all lanes are on end.
+    run: Option<(u64, u64)>,
+    /// Those that have not waited for it.
+    lanes: Mask,
+    /// The number of the group that it will be committed with.
+    group: u32,
+}
+
+impl Copy {
+    /// The writes that it is for lanes that have waited for it.
+    fn access(&self, warp: u32, mask: Mask) -> Access<'_> {
+        let &Self { pc, bytes, base, ref addresses, .. } = self;
+        let run = self.run.filter(|_| mask == self.lanes);
+        Access { mask, bytes, base, run, ..Access::weak(Op::Write, pc, warp, addresses) }
+    }
+}
+
+/// Groups that lanes have committed.
+#[derive(Clone, Debug)]
+enum Committed {
+    /// As many by each.
+    Even(u32),
+    ByLane([u32; LANES]),
+}
+
+#[derive(Clone, Debug)]
+struct Warp {
+    copies: Vec<Copy>,
+    committed: Committed,
+}
+
+impl Committed {
+    fn by(&self, lane: usize) -> u32 {
+        match self {
+            Self::Even(groups) => *groups,
+            Self::ByLane(groups) => groups[lane],
+        }
+    }
+
+    /// The lanes of `mask` whose count passes a test.
+    fn lanes(&self, mask: Mask, test: impl Fn(u32) -> bool) -> Mask {
+        match self {
+            Self::Even(groups) => {
+                if test(*groups) {
+                    mask
+                } else {
+                    0
+                }
+            }
+            Self::ByLane(groups) => {
+                lanes(mask).filter(|&lane| test(groups[lane])).fold(0, |mask, lane| mask | 1 << lane)
+            }
+        }
+    }
+}
+
+/// All of a block's.
+#[derive(Debug, Default)]
+pub(super) struct Copies {
+    warps: Vec<Warp>,
+    /// How many copies there are.
+    pending: usize,
+}
+
+impl Copies {
+    pub fn begin(&mut self, warps: usize) {
+        self.warps.clear();
+        self.warps.resize(warps, Warp { copies: Vec::new(), committed: Committed::Even(0) });
+        self.pending = 0;
+    }
+
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.pending == 0
+    }
+
+    /// A copy begins.
+    pub fn issue(&mut self, access: &Access<'_>) {
+        let Some(warp) = self.warps.get_mut(access.warp as usize) else { return };
+        let mut rest = access.mask;
+        while rest != 0 {
+            let group = warp.committed.by(rest.trailing_zeros() as usize);
+            let together = warp.committed.lanes(rest, |committed| committed == group);
+            rest &= !together;
+            let &Access { pc, bytes, base, .. } = access;
+            let run = access.run.filter(|_| together == access.mask);
+            warp.copies.push(Copy { pc, bytes, base, addresses: *access.addresses, run, lanes: together, group });
+            self.pending += 1;
+        }
+    }
+
+    /// Lanes commit their copies as a group. `live` are those of the warp that have not ended.
+    pub fn commit(&mut self, warp: u32, mask: Mask, live: Mask) {
+        let Some(warp) = self.warps.get_mut(warp as usize) else { return };
+        match &mut warp.committed {
+            // Those that ended will not ask.
+            Committed::Even(groups) if mask & live == live => *groups = groups.saturating_add(1),
+            committed => {
+                let mut groups: [u32; LANES] = std::array::from_fn(|lane| committed.by(lane));
+                lanes(mask).for_each(|lane| groups[lane] = groups[lane].saturating_add(1));
+                let mut live = lanes(live).map(|lane| groups[lane]);
+                let first = live.next().unwrap_or(0);
+                *committed =
+                    if live.all(|other| other == first) { Committed::Even(first) } else { Committed::ByLane(groups) };
+            }
+        }
+    }
+
+    /// Lanes wait for all but their `newest` groups, or `None`: for all copies, committed or not. What is finished by
+    /// that is told in the order it began.
+    pub fn wait(&mut self, index: u32, mask: Mask, newest: Option<u32>, mut finished: impl FnMut(&Access<'_>)) {
+        let Some(warp) = self.warps.get_mut(index as usize) else { return };
+        for copy in &mut warp.copies {
+            let over = match newest {
+                Some(newest) => {
+                    let older = u64::from(copy.group) + u64::from(newest);
+                    warp.committed.lanes(copy.lanes & mask, |committed| older < u64::from(committed))
+                }
+                None => copy.lanes & mask,
+            };
+            if over != 0 {
+                finished(&copy.access(index, over));
+                copy.lanes &= !over;
+                copy.run = None;
+            }
+        }
+        let before = warp.copies.len();
+        warp.copies.retain(|copy| copy.lanes != 0);
+        self.pending -= before - warp.copies.len();
+    }
+
+    /// Who copies to one of `words` of a piece's line.
+    #[cold]
+    pub fn find(&self, block: u32, line: u64, words: u32) -> Option<(Side, u8)> {
+        for (warp, copies) in self.warps.iter().enumerate() {
+            for copy in &copies.copies {
+                for lane in lanes(copy.lanes) {
+                    let start = copy.addresses.0[lane].wrapping_sub(copy.base);
+                    let hit = |&word: &usize| {
+                        let byte = line * 128 + word as u64 * 4;
+                        byte + 4 > start && byte < start + u64::from(copy.bytes)
+                    };
+                    if let Some(word) = lanes(words).find(hit) {
+                        let side = Side { block, pc: copy.pc, warp: warp as u32, lane: lane as u32 };
+                        return Some((side, word as u8 * 4));
+                    }
+                }
+            }
+        }
+        None
+    }
+}
+
+/// The lane of a piece that touches a word.
+pub(super) fn lane_of(piece: &Piece, byte: u8) -> u32 {
+    let byte = byte.clamp(piece.start, piece.end - 1);
+    piece.lanes.at(byte).trailing_zeros() % LANES as u32
+}

@@ -1,0 +1,125 @@
+//! Races: accesses of two threads to one place that nothing orders.
+//!
+//! # What to call
+//! - [`RaceLaunch::new`] for each launch; every OS thread that runs its blocks makes a [`RaceChecker`] of it.
+//! - [`RaceShadow::new`] for each allocation of device memory, kept beside it for as long as it lives. What it
+//!   remembers belongs to one launch: between launches everything is ordered.
+//! - [`RaceChecker::begin_block`] before a block; [`RaceChecker::take_findings`] after it, or less often.
+//! - At each access of a warp [`RaceChecker::shared`], [`RaceChecker::shared_async`] or [`RaceChecker::global`], with
+//!   an [`Access`].
+//! - At synchronisation:
+//!
+//! | instruction                                   | call                                                            |
+//! |-----------------------------------------------|-----------------------------------------------------------------|
+//! | `bar.warp.sync`, once its lanes have met      | [`RaceChecker::sync_warp`]                                      |
+//! | `bar`, `barrier`: each arrival                | [`RaceChecker::arrive`], then, when it is complete,             |
+//! |                                               | [`RaceChecker::complete`]                                       |
+//! | `membar`, `fence`                             | [`RaceChecker::fence`]                                          |
+//! | lanes end                                     | [`RaceChecker::end_lanes`], before barriers are looked at       |
+//! | `cp.async.commit_group`                       | [`RaceChecker::commit`]                                         |
+//! | `cp.async.wait_group n`                       | [`RaceChecker::wait_group`]                                     |
+//! | `cp.async.wait_all`, `cp.async.mbarrier...`   | [`RaceChecker::wait_all`]                                       |
+//! | `mbarrier` arrive, complete_tx                | [`RaceChecker::release`]                                        |
+//! | `mbarrier` wait that succeeded                | [`RaceChecker::acquire`]                                        |
+//!
+//! Atomics and strong loads and stores need no call besides their access: they pass on what PTX says they do.
+//!
+//! # What is a race
+//! Two accesses to a byte by different threads, one of them a write, with no order between them; unless both are
+//! strong (volatile, relaxed, acquire, release, atomic) and see each other (`.cta` does not reach another block).
+//! Order comes from the program of each thread, from barriers, `bar.warp.sync`, and from a strong write, after a fence
+//! or with `.release`, that a strong read sees. Lanes of a warp are threads like others: lockstep orders nothing, nor
+//! do `shfl` and `vote`. Stores of one instruction race where they put different values in one place.
+//!
+//! # What may be missed
+//! Nothing that is ordered is ever reported. Not all that is unordered is:
+//! - What happened, in the order it happened to run, is judged; not what might have happened.
+//! - After a race at some place, others at the same place, until the next order is established, may go unreported.
+//! - What a lane learns from a flag counts as learnt by other lanes of its warp that read flags as well; part of a warp
+//!   at a barrier, as all of it; a thread that ended, as arrived at every barrier since.
+//! - In global memory two accesses of a class (reads, strong reads, strong writes) that have no order among them are
+//!   remembered of each place, of different blocks if there are such; 16 once blocks synchronise.
+//! - When some threads of a block meet without others, reads of shared memory before that are known by warp only.
+
+mod cells;
+mod checker;
+mod clocks;
+mod copies;
+mod findings;
+mod global;
+mod launch;
+mod order;
+mod pieces;
+mod record;
+mod shared;
+mod tree;
+
+#[cfg(test)]
+mod tests;
+
+pub use checker::RaceChecker;
+pub use global::RaceShadow;
+pub use launch::RaceLaunch;
+
+use crate::lanes::{Mask, Row};
+
+/// What an access does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Op {
+    /// Reads.
+    Read,
+    /// Writes.
+    Write,
+    /// Reads and writes in one step; never weak.
+    Atomic,
+}
+
+/// How an access orders others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Strength {
+    /// An ordinary access, for a thread's own use.
+    Weak,
+    /// `.relaxed`, `.volatile`, `.mmio`, and atomics that say nothing else.
+    Relaxed,
+    /// `.acquire`.
+    Acquire,
+    /// `.release`.
+    Release,
+    /// `.acq_rel`.
+    AcquireRelease,
+}
+
+/// Whom a fence or a strong access concerns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scope {
+    /// `.cta`: threads of the block.
+    Block = 0,
+    /// `.cluster`, `.gpu`, `.sys`: threads of all blocks.
+    Device = 1,
+}
+
+/// A warp's access to memory.
+#[derive(Clone, Copy, Debug)]
+pub struct Access<'a> {
+    /// What it does.
+    pub op: Op,
+    /// How it orders others.
+    pub strength: Strength,
+    /// Whom that concerns.
+    pub scope: Scope,
+    /// The instruction.
+    pub pc: u32,
+    /// The warp within its block.
+    pub warp: u32,
+    /// The lanes that take part.
+    pub mask: Mask,
+    /// Bytes a lane.
+    pub bytes: u32,
+    /// Each lane's address; those of lanes outside of `mask` are ignored.
+    pub addresses: &'a Row<u64>,
+    /// The address where the allocation, or shared memory, begins. All lanes are in it.
+    pub base: u64,
+    /// Start and length, where the lanes of `mask` are neighbours and access one run of bytes in their order, or where
+    /// they all access one place, whose length is `bytes`. It is looked for where it is not told.
+    pub run: Option<(u64, u64)>,
+}
