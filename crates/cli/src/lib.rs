@@ -87,7 +87,7 @@ fn report(error: &anyhow::Error) {
         text.push_str("\nFor more information, try '--help'.\n");
     }
     // Nobody is left to tell if standard error is closed.
-    let _ = io::stderr().write_all(text.as_bytes());
+    let _ = io::stderr().write_all(output::readable_lines(&text).as_bytes());
 }
 
 #[cfg(test)]

@@ -51,6 +51,25 @@ pub fn write_text(path: Option<&Path>, text: &str) -> Result<()> {
     write_to(path, |out| Ok(out.write_all(text.as_bytes())?))
 }
 
+/// Text for people that may quote what was found in a file: no line over 1000 characters, and no control characters, which
+/// could make a terminal do what the file wants.
+pub fn readable_lines(text: &str) -> String {
+    const LONGEST: usize = 1000;
+    let mut shown = String::with_capacity(text.len().min(1 << 16));
+    for line in text.split_inclusive('\n') {
+        let (line, end) = line.strip_suffix('\n').map_or((line, ""), |line| (line, "\n"));
+        for c in line.chars().take(LONGEST) {
+            if c.is_control() && c != '\t' { shown.extend(c.escape_default()) } else { shown.push(c) }
+        }
+        let more = line.chars().skip(LONGEST).count();
+        if more > 0 {
+            shown.push_str(&format!(" ... and {more} characters more"));
+        }
+        shown.push_str(end);
+    }
+    shown
+}
+
 /// A storage output as a standard writer.
 struct File<'a, 'b>(&'a mut Output<'b>);
 
@@ -110,6 +129,14 @@ mod tests {
         let full = write_text(Some(Path::new("/dev/full")), "too much\n").unwrap_err();
         assert_eq!(full.to_string(), "cannot write to /dev/full");
         assert!(!fs::metadata("/dev/full").unwrap().is_file());
+    }
+
+    #[test]
+    fn what_a_file_holds_is_shown_to_people_and_not_to_their_terminal() {
+        assert_eq!(readable_lines("ä\t\u{1b}[2Jb\r\n\nend"), "ä\t\\u{1b}[2Jb\\r\n\nend");
+        let shown = readable_lines(&format!("{}\nb\n", "ä".repeat(1002)));
+        assert_eq!(shown, format!("{} ... and 2 characters more\nb\n", "ä".repeat(1000)));
+        assert_eq!(readable_lines(&"a".repeat(1000)), "a".repeat(1000));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::output::readable_lines;
 use crate::svg::readable;
 
 /// What a run shows of a step.
@@ -127,7 +128,7 @@ impl Progress {
 
 /// A line on standard error. A run goes on when nobody reads it any more.
 pub fn say(text: &str) {
-    let _ = writeln!(io::stderr(), "{text}");
+    let _ = writeln!(io::stderr(), "{}", readable_lines(text));
 }
 
 /// Whether colours are wanted; see <https://no-color.org>.

@@ -7,6 +7,12 @@ pub fn program() -> String {
     std::env::args_os().next().map_or_else(|| "noam".to_owned(), |name| quote(&name.to_string_lossy()))
 }
 
+/// The whole command line that this program was called with.
+pub fn command_line() -> String {
+    let arguments = std::env::args_os().skip(1).map(|argument| quote(&argument.to_string_lossy()));
+    std::iter::once(program()).chain(arguments).collect::<Vec<_>>().join(" ")
+}
+
 /// A path as a word of a POSIX shell, and never one that looks like an option.
 pub fn path(path: &Path) -> String {
     let text = path.to_string_lossy();

@@ -1,6 +1,7 @@
 //! Signals that ask a run to stop.
 //!
-//! A handler only sets a flag; the run looks at it between steps, saves a checkpoint and ends with exit code 0.
+//! A handler only sets a flag; the run looks at it while it prepares and between steps, saves a checkpoint and ends with exit
+//! code 0.
 
 use std::io;
 use std::sync::Arc;
@@ -12,10 +13,12 @@ use signal_hook::flag;
 /// The exit code after a second interrupt: 128 and the signal's number, as shells have it.
 const INTERRUPTED: i32 = 130;
 
-/// A flag that SIGINT, SIGTERM and SIGHUP set from now on.
+/// A flag that SIGINT, SIGTERM, SIGHUP and SIGUSR1 set from now on. Batch schedulers send SIGUSR1 some time before a job's
+/// limit, if they are asked to.
 ///
 /// - A second SIGINT leaves at once, for people who will not wait. Machines repeat the others (a service manager sends
-///   SIGTERM and SIGHUP together), so they never do.
+///   SIGTERM and SIGHUP together, a scheduler sends SIGUSR1 to each process and to the script that passes it on), so they never
+///   do.
 /// - SIGHUP is left alone if it is ignored, as under `nohup`.
 /// - SIGXFSZ, sent for a file beyond the limit of `ulimit -f`, is caught and does nothing: then the write fails, with an
 ///   error that names the file.
@@ -32,10 +35,11 @@ pub fn watch() -> io::Result<Arc<AtomicBool>> {
     flag::register(SIGTERM, Arc::clone(&stop))?;
     #[cfg(unix)]
     {
-        use signal_hook::consts::{SIGHUP, SIGXFSZ};
+        use signal_hook::consts::{SIGHUP, SIGUSR1, SIGXFSZ};
         if !hangup_is_ignored() {
             flag::register(SIGHUP, Arc::clone(&stop))?;
         }
+        flag::register(SIGUSR1, Arc::clone(&stop))?;
         flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
     }
     Ok(stop)

@@ -1,18 +1,50 @@
 //! Runs that are killed, stopped and resumed end with the same bits as one that is left alone.
 //!
-//! `NOAM_FULL_TESTS=1 cargo test --release -p noam --test interrupt` kills 200 times and stops 1000 times instead of a few.
+//! `NOAM_FULL_TESTS=1 cargo test --release -p noam --test interrupt` kills 200 times and stops 1000 times at random moments, and
+//! 250 times in each phase of a run, instead of a few.
 #![cfg(unix)]
 
 mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{Place, Running, full, metrics, result, succeeded};
+use common::{Place, Running, full, metrics, newest_checkpoint, result, succeeded};
+
+/// What stops a run.
+const SIGNALS: [&str; 4] = ["TERM", "INT", "HUP", "USR1"];
+
+/// More than a step and a save of any model here take on a machine that has other work to do, and less than any phase that is
+/// waited for when nothing stops it.
+const SOON: Duration = Duration::from_secs(20);
 
 /// The next of a fixed sequence of fractions in [0, 1).
 fn next(state: &mut u64) -> f64 {
     *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     (*state >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+/// Sends one of the signals and, half of the time, a second a moment later; gives the exit code, standard output and standard
+/// error. `listening` says that the program is known to have its handlers.
+fn stop_by(running: Running, state: &mut u64, listening: bool) -> (Option<i32>, String, String) {
+    let mut pick = || SIGNALS[(next(state) * SIGNALS.len() as f64) as usize];
+    let (first, second) = (pick(), pick());
+    let again = next(state) < 0.5;
+    running.signal(first);
+    let sent = Instant::now();
+    if again {
+        std::thread::sleep(Duration::from_millis(10).mul_f64(next(state)));
+        // Whoever has ended by now still has its number until it is waited for.
+        running.signal(second);
+    }
+    let (code, stdout, stderr) = running.end();
+    assert!(sent.elapsed() < SOON, "{first}: it took {:?}\n{stderr}", sent.elapsed());
+    match code {
+        Some(0) => {}
+        // A signal that comes before the program listens ends it as a kill does.
+        None => assert!(!listening, "{first} killed it: {stderr}"),
+        Some(code) => assert!(code == 130 && again && first == "INT" && second == "INT", "{first}: {code}: {stderr}"),
+    }
+    (code, stdout, stderr)
 }
 
 #[test]
@@ -59,17 +91,13 @@ fn a_run_stopped_at_any_moment_ends_with_the_same_bits() {
         loop {
             let mut running = place.spawn(&run, &format!("--threads {}", 1 + stops % 2));
             std::thread::sleep(length.mul_f64(next(&mut state) * 0.6));
-            let over = stops >= wanted || running.child.try_wait().expect("known").is_some();
-            if !over {
-                running.signal(["TERM", "INT", "HUP"][(next(&mut state) * 3.0) as usize]);
-                stops += 1;
-            }
-            let (code, stdout, stderr) = running.end();
-            // A signal that comes before the program listens ends it as a kill does.
-            assert!(code == Some(0) || (!over && code.is_none()), "{code:?}: {stdout}\n{stderr}");
-            if over {
+            if stops >= wanted || running.child.try_wait().expect("known").is_some() {
+                let (code, stdout, stderr) = running.end();
+                assert_eq!(code, Some(0), "{stdout}\n{stderr}");
                 break;
             }
+            stop_by(running, &mut state, false);
+            stops += 1;
         }
         assert_eq!(result(&place.path(&run)), whole, "{run}");
         round += 1;
@@ -125,11 +153,161 @@ fn sighup_saves_and_says_how_to_go_on() {
 }
 
 #[test]
+fn sigusr1_saves_and_says_how_to_go_on() {
+    stop_twice("USR1");
+}
+
+/// How often a run is stopped in each phase.
+fn stops() -> usize {
+    if full() { 250 } else { 8 }
+}
+
+/// Stops runs of the micro model with these settings, shortly after a line that contains `line`, until they have ended. Their
+/// result is that of one that was left alone, which spends most of its time in `phase`.
+fn stop_in_phase(settings: &str, line: &str, phase: &str) {
+    let place = Place::new();
+    let command = format!("train --config micro.toml --run whole --max-steps 40 --json --profile {settings}");
+    let (stdout, _) = place.done(&command);
+    let profile = &serde_json::from_str::<serde_json::Value>(&stdout).expect("JSON")["profile"];
+    let phases = profile["phases"].as_array().expect("phases");
+    let spent =
+        phases.iter().find(|row| row["name"] == phase).and_then(|row| row["seconds"].as_f64()).expect("a phase");
+    let all = profile["seconds"].as_f64().expect("seconds");
+    assert!(spent > 0.5 * all, "{phase} takes {spent} s of {all} s");
+
+    let whole = result(&place.path("whole"));
+    let (mut state, mut stopped, mut round) = (20_240_609, 0, 0);
+    while stopped < stops() {
+        let run = format!("stopped-{round}");
+        loop {
+            let more = if place.path(&run).join("config.toml").exists() {
+                String::new()
+            } else {
+                format!("--max-steps 40 {settings}")
+            };
+            let mut running = place.spawn(&run, &more);
+            if stopped >= stops() || !running.wait_for(line) {
+                let (code, stdout, stderr) = running.end();
+                assert_eq!(code, Some(0), "{stdout}\n{stderr}");
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(20).mul_f64(next(&mut state)));
+            let (code, stdout, _) = stop_by(running, &mut state, true);
+            stopped += 1;
+            if code == Some(0) && stdout.starts_with("stopped after") {
+                // What it says is saved is saved, and nothing half-written is left.
+                let newest = newest_checkpoint(&place.path(&run));
+                let step: u64 = metrics(&place.path(&run)).last().expect("a line")["step"].as_u64().expect("a step");
+                assert!(newest.ends_with(format!("step-{step:08}")), "{} after step {step}", newest.display());
+                let names = std::fs::read_dir(newest.parent().expect("a folder")).expect("checkpoints");
+                assert!(
+                    names.into_iter().all(|item| !item
+                        .expect("an item")
+                        .file_name()
+                        .to_string_lossy()
+                        .starts_with('.'))
+                );
+            }
+        }
+        assert_eq!(result(&place.path(&run)), whole, "{run}");
+        round += 1;
+    }
+}
+
+#[test]
+fn a_run_stopped_while_it_saves_ends_with_the_same_bits() {
+    let settings = "--set training.checkpoint_interval=1 --set training.valid_interval=1000 --set model.vocab_size=1000 \
+                    --set model.d_model=128 --set training.batch_tokens=60";
+    stop_in_phase(settings, "/checkpoints/step-", "checkpoints");
+}
+
+#[test]
+fn a_run_stopped_while_it_validates_ends_with_the_same_bits() {
+    let settings = "--set training.checkpoint_interval=1000 --set training.valid_interval=1 --set training.valid_bleu=100 \
+                    --set data.valid_sentences=100 --set training.batch_tokens=60";
+    stop_in_phase(settings, "validation at step", "validation");
+}
+
+/// Nothing is there to be resumed then, and the command printed is the one that was given.
+fn stop_while_preparing(place: &Place, arguments: &str) {
+    let mut state = 20_240_610;
+    for i in 0..stops() {
+        let mut running = Running::new(&mut place.noam(&format!("train {arguments}")));
+        assert!(running.wait_for("preparing"));
+        std::thread::sleep(Duration::from_millis(600).mul_f64(next(&mut state)));
+        let (code, stdout, stderr) = stop_by(running, &mut state, true);
+        assert!(!stderr.contains("run folder"), "it was ready: {stderr}");
+        assert!(!place.path("run").exists(), "a run folder stays");
+        if code == Some(0) {
+            assert!(stdout.starts_with("stopped before the run was ready"), "{stdout}");
+            let command = resume_command(&stdout);
+            assert!(command.ends_with(&format!("noam train {arguments}")), "{command}");
+            if i == 0 {
+                let mut running = Running::new(&mut place.shell(&format!("exec {command}")));
+                assert!(running.wait_for("preparing"), "{command}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_run_stopped_while_it_loads_has_not_begun() {
+    let place = Place::new();
+    stop_while_preparing(&place, "--config micro.toml --run run --set data.train_sentences=10000000");
+}
+
+#[test]
+fn a_run_stopped_while_it_learns_its_subwords_has_not_begun() {
+    let place = Place::new();
+    // Words of random letters, no two alike.
+    let mut state = 20_240_611;
+    let mut text = String::new();
+    for _ in 0..60_000 {
+        text.extend((0..60).map(|_| char::from(b'a' + (next(&mut state) * 26.0) as u8)));
+        text.push_str("\ta\n");
+    }
+    place.write("words.tsv", text);
+    let config = common::CONFIG.replace("train_sentences = 300\nvalid_sentences = 12\ntest_sentences = 12\n", "");
+    place.write("words.toml", config.replace("vocab_size = 200", "vocab_size = 30000"));
+    stop_while_preparing(&place, "--config words.toml --run run --train words.tsv --valid words.tsv");
+}
+
+/// Between the last line about the data and the first step lies the plan of an epoch: here, of many short pairs.
+#[test]
+fn a_run_stopped_while_it_plans_and_fills_its_batches_ends_with_the_same_bits() {
+    let place = Place::new();
+    place.write("short.tsv", "a b\tc\nd\te f g\n".repeat(100_000));
+    place.write("valid.tsv", "a b\tc\n".repeat(5));
+    let config = common::CONFIG.replace("train_sentences = 300\nvalid_sentences = 12\ntest_sentences = 12\n", "");
+    place.write("micro.toml", config);
+    let files = "--train short.tsv --valid valid.tsv --max-steps 60";
+    place.done(&format!("train --config micro.toml --run whole {files}"));
+    let mut state = 20_240_612;
+    for i in 0..stops() {
+        let run = format!("stopped-{}", i % 2);
+        let begun = place.path(&run).join("config.toml").exists();
+        let mut running = place.spawn(&run, if begun { "" } else { files });
+        if !running.wait_for("training ") {
+            // It had ended.
+            continue;
+        }
+        std::thread::sleep(Duration::from_millis(60).mul_f64(next(&mut state)));
+        stop_by(running, &mut state, true);
+    }
+    for run in ["stopped-0", "stopped-1"] {
+        let (code, stdout, stderr) = place.spawn(run, "").end();
+        assert_eq!(code, Some(0), "{stdout}\n{stderr}");
+        assert_eq!(result(&place.path(run)), result(&place.path("whole")), "{run}");
+    }
+}
+
+#[test]
 fn signals_one_after_the_other_lose_nothing() {
     let place = Place::new();
     place.train("whole");
     for (run, signals, codes) in [
         ("machine", ["TERM", "HUP", "TERM"], [Some(0), Some(0)]),
+        ("scheduler", ["USR1", "USR1", "TERM"], [Some(0), Some(0)]),
         // A second interrupt leaves at once, if the first has not ended the run by then.
         ("impatient", ["INT", "INT", "INT"], [Some(0), Some(130)]),
     ] {

@@ -217,6 +217,12 @@ impl<D: Device> Training<D> {
         self.adam.updates()
     }
 
+    /// Values that the activations of a batch take, gradients and logits included: of one with `source` and `target` positions
+    /// in all, padding counted. No batch with fewer of both takes more.
+    pub fn activations(config: &Config, source: usize, target: usize) -> usize {
+        Plan::new(config, 1, source, target).len
+    }
+
     /// Copies Adam's moments to the host.
     ///
     /// # Errors

@@ -1,18 +1,23 @@
 //! From a configuration to examples: sentences, tokenizer, tokens, and a digest of them all.
 
-use crate::Error;
 use crate::batch::Example;
 use crate::config::{RunConfig, Source};
 use crate::corpus::{Corpus, Pair, Split};
+use crate::stop::{self, Stopped};
 use crate::text::{self, Limits, Parallel, Report};
 use crate::tokenizer::Tokenizer;
+use crate::{Error, memory};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::sync::atomic::AtomicBool;
 
 /// Sentences of the training set that the tokenizer learns from, at most: as many as say all there is to say about a few
 /// thousand subwords. They are taken at equal distances.
 const TOKENIZER_SENTENCES: usize = 100_000;
+
+/// What a pair of the embedded corpus takes while it is made and encoded, at most.
+const PAIR_BYTES: u64 = 1024;
 
 /// Sentences with their translations, as text and as tokens.
 #[derive(Clone, Debug, Default)]
@@ -72,21 +77,24 @@ pub(crate) fn hex(digest: &[u8]) -> String {
 /// the ambient rayon pool.
 ///
 /// # Errors
-/// [`Error::Text`] for files that cannot be used, [`Error::Tokenizer`], [`Error::NoSentence`].
-pub fn load(config: &RunConfig, tokenizer: Option<Tokenizer>) -> Result<Dataset, Error> {
-    let Sentences { source, train, valid, test } = sentences(config)?;
+/// [`Error::Text`] for files that cannot be used, [`Error::Tokenizer`], [`Error::NoSentence`], [`Error::Memory`];
+/// [`Error::Stopped`] soon after `stop` is set.
+pub fn load(config: &RunConfig, tokenizer: Option<Tokenizer>, stop: &AtomicBool) -> Result<Dataset, Error> {
+    let Sentences { source, train, valid, test } = sentences(config, stop)?;
+    let sets = [Some(&train), Some(&valid), test.as_ref()];
+    memory::ask("the data", sets.into_iter().flatten().map(bytes).sum())?;
     let tokenizer = match tokenizer {
         Some(tokenizer) => tokenizer,
         None => {
             let every = train.src.len().div_ceil(TOKENIZER_SENTENCES).max(1);
             let lines = train.src.iter().step_by(every).chain(train.tgt.iter().step_by(every));
-            Tokenizer::train(lines, config.model.vocab_size)?
+            Tokenizer::train_until(lines, config.model.vocab_size, stop)?
         }
     };
     let Report { dropped_empty, dropped_long, .. } = train.report;
-    let train = examples(&tokenizer, &train)?;
-    let valid = set(&tokenizer, valid)?;
-    let test = test.map(|text| set(&tokenizer, text)).transpose()?;
+    let train = examples(&tokenizer, &train, stop)?;
+    let valid = set(&tokenizer, valid, stop)?;
+    let test = test.map(|text| set(&tokenizer, text, stop)).transpose()?;
     for (what, examples) in [("the training set", &train), ("the validation set", &valid.examples)] {
         if examples.is_empty() {
             return Err(Error::NoSentence { what });
@@ -101,22 +109,29 @@ pub fn load(config: &RunConfig, tokenizer: Option<Tokenizer>) -> Result<Dataset,
         valid: valid.examples.len() as u64,
         test: test_examples.len() as u64,
         vocab_size: tokenizer.vocab_size(),
-        digest: digest([&train, &valid.examples, test_examples]),
+        digest: digest([&train, &valid.examples, test_examples], stop)?,
     };
     Ok(Dataset { tokenizer, train, valid, test, info })
 }
 
-fn examples(tokenizer: &Tokenizer, text: &Parallel) -> Result<Vec<Example>, Error> {
-    let (src, tgt) = (tokenizer.encode_all(&text.src)?, tokenizer.encode_all(&text.tgt)?);
+/// Bytes that pairs take as tokens, besides their text: lists, their places in batches, and no more than a token a byte.
+fn bytes(text: &Parallel) -> u64 {
+    const PAIR: u64 = 300;
+    const TOKEN: u64 = 4;
+    PAIR * text.src.len() as u64 + TOKEN * (text.src.bytes() + text.tgt.bytes()) as u64
+}
+
+fn examples(tokenizer: &Tokenizer, text: &Parallel, stop: &AtomicBool) -> Result<Vec<Example>, Error> {
+    let (src, tgt) = (tokenizer.encode_all(&text.src, stop)?, tokenizer.encode_all(&text.tgt, stop)?);
     Ok(src.into_iter().zip(tgt).map(|(src, tgt)| Example { src, tgt }).collect())
 }
 
 /// Sentences with their tokens.
 ///
 /// # Errors
-/// [`Error::Tokenizer`].
-pub fn set(tokenizer: &Tokenizer, text: Parallel) -> Result<Set, Error> {
-    Ok(Set { examples: examples(tokenizer, &text)?, text })
+/// [`Error::Tokenizer`]; [`Error::Stopped`] soon after `stop` is set.
+pub fn set(tokenizer: &Tokenizer, text: Parallel, stop: &AtomicBool) -> Result<Set, Error> {
+    Ok(Set { examples: examples(tokenizer, &text, stop)?, text })
 }
 
 struct Sentences {
@@ -126,63 +141,68 @@ struct Sentences {
     test: Option<Parallel>,
 }
 
-fn sentences(config: &RunConfig) -> Result<Sentences, Error> {
+fn sentences(config: &RunConfig, stop: &AtomicBool) -> Result<Sentences, Error> {
     let data = &config.data;
     let limits = Limits { max_words: data.max_words, max_chars: data.max_chars, ..Limits::default() };
     let whole = Limits::unfiltered();
     Ok(match data.source()? {
         Source::Embedded(pair) => {
+            let count = data.train_sentences + data.valid_sentences + data.test_sentences;
+            memory::ask("the embedded corpus at this size", count as u64 * PAIR_BYTES)?;
             let corpus = Corpus::new(data.corpus_seed);
             Sentences {
                 source: format!("embedded corpus {}, {pair}", data.corpus_seed),
-                train: training_pairs(&corpus, pair, data.train_sentences),
-                valid: parallel(corpus.pairs(pair, Split::Valid, data.valid_sentences)),
-                test: Some(parallel(corpus.pairs(pair, Split::Test, data.test_sentences))),
+                train: training_pairs(&corpus, pair, data.train_sentences, stop)?,
+                valid: parallel(corpus.pairs(pair, Split::Valid, data.valid_sentences), stop)?,
+                test: Some(parallel(corpus.pairs(pair, Split::Test, data.test_sentences), stop)?),
             }
         }
         Source::Parallel { train, valid, test } => Sentences {
             source: format!("{} and {}", train[0].display(), train[1].display()),
-            train: text::read_parallel(train[0], train[1], &limits)?,
-            valid: text::read_parallel(valid[0], valid[1], &whole)?,
-            test: test.map(|[src, tgt]| text::read_parallel(src, tgt, &whole)).transpose()?,
+            train: text::parallel_until(train[0], train[1], &limits, stop)?,
+            valid: text::parallel_until(valid[0], valid[1], &whole, stop)?,
+            test: test.map(|[src, tgt]| text::parallel_until(src, tgt, &whole, stop)).transpose()?,
         },
         Source::Tsv { train, valid, test } => Sentences {
             source: train.display().to_string(),
-            train: text::read_tsv(train, &limits)?,
-            valid: text::read_tsv(valid, &whole)?,
-            test: test.map(|path| text::read_tsv(path, &whole)).transpose()?,
+            train: text::tsv_until(train, &limits, stop)?,
+            valid: text::tsv_until(valid, &whole, stop)?,
+            test: test.map(|path| text::tsv_until(path, &whole, stop)).transpose()?,
         },
     })
 }
 
 /// Sentences 0 to `count` of the training split. Those that come more than once stay: short sentences are frequent.
-fn training_pairs(corpus: &Corpus, pair: Pair, count: usize) -> Parallel {
-    let pairs: Vec<_> = (0..count).into_par_iter().map(|i| corpus.pair(pair, Split::Train, i as u64)).collect();
-    parallel(pairs.into_iter())
+fn training_pairs(corpus: &Corpus, pair: Pair, count: usize, stop: &AtomicBool) -> Result<Parallel, Stopped> {
+    let one = |i| stop::check(stop).map(|()| corpus.pair(pair, Split::Train, i as u64));
+    let pairs = (0..count).into_par_iter().map(one).collect::<Result<Vec<_>, _>>()?;
+    parallel(pairs.into_iter(), stop)
 }
 
-fn parallel(pairs: impl Iterator<Item = (String, String)>) -> Parallel {
+fn parallel(pairs: impl Iterator<Item = (String, String)>, stop: &AtomicBool) -> Result<Parallel, Stopped> {
     let mut all = Parallel::default();
     for (src, tgt) in pairs {
+        stop::check(stop)?;
         all.src.push(&src);
         all.tgt.push(&tgt);
         all.report.pairs += 1;
     }
-    all
+    Ok(all)
 }
 
 /// SHA-256 over the tokens of the sets; lengths come first, so that no two sets give the same bytes.
-fn digest(sets: [&[Example]; 3]) -> String {
+fn digest(sets: [&[Example]; 3], stop: &AtomicBool) -> Result<String, Stopped> {
     let mut sha = Sha256::new();
     let mut bytes = Vec::new();
     for set in sets {
         sha.update((set.len() as u64).to_le_bytes());
         for side in set.iter().flat_map(|example| [&example.src, &example.tgt]) {
+            stop::check(stop)?;
             bytes.clear();
             bytes.extend_from_slice(&(side.len() as u64).to_le_bytes());
             side.iter().for_each(|id| bytes.extend_from_slice(&id.to_le_bytes()));
             sha.update(&bytes);
         }
     }
-    hex(&sha.finalize())
+    Ok(hex(&sha.finalize()))
 }

@@ -8,10 +8,10 @@ use std::path::PathBuf;
 pub enum Error {
     /// Text files.
     #[error(transparent)]
-    Text(#[from] crate::text::Error),
+    Text(crate::text::Error),
     /// The tokenizer.
     #[error(transparent)]
-    Tokenizer(#[from] crate::tokenizer::Error),
+    Tokenizer(crate::tokenizer::Error),
     /// Batches.
     #[error(transparent)]
     Batch(#[from] crate::batch::Error),
@@ -181,6 +181,38 @@ pub enum Error {
         /// What is empty.
         what: &'static str,
     },
+    /// The system has not as much memory as the work needs.
+    #[error(
+        "{what} takes about {mebibytes} MiB of memory, and the system does not give that much; raise its limit (`ulimit -v`), \
+         or make the model, the batches or the data smaller"
+    )]
+    Memory {
+        /// What needs it.
+        what: &'static str,
+        /// How much, estimated from above.
+        mebibytes: u64,
+    },
+    /// Preparing a run was told to stop.
+    #[error(transparent)]
+    Stopped(#[from] crate::Stopped),
+}
+
+impl From<crate::text::Error> for Error {
+    fn from(error: crate::text::Error) -> Self {
+        match error {
+            crate::text::Error::Stopped(stopped) => Error::Stopped(stopped),
+            error => Error::Text(error),
+        }
+    }
+}
+
+impl From<crate::tokenizer::Error> for Error {
+    fn from(error: crate::tokenizer::Error) -> Self {
+        match error {
+            crate::tokenizer::Error::Stopped(stopped) => Error::Stopped(stopped),
+            error => Error::Tokenizer(error),
+        }
+    }
 }
 
 fn of_file(path: Option<&std::path::Path>, message: &str) -> String {

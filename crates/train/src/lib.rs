@@ -9,7 +9,9 @@ pub mod config;
 pub mod corpus;
 pub mod data;
 mod error;
+mod memory;
 pub mod run;
+mod stop;
 pub mod storage;
 pub mod text;
 pub mod tokenizer;
@@ -18,6 +20,7 @@ pub mod translate;
 
 pub use config::RunConfig;
 pub use error::Error;
+pub use stop::Stopped;
 pub use trainer::{Observer, Trainer};
 
 /// A pool of this many threads; none: as many as there are processors.

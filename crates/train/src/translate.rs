@@ -8,7 +8,7 @@ use crate::data::hex;
 use crate::run::{self, Chosen, Manifest};
 use crate::storage::Storage;
 use crate::tokenizer::{EOS, Tokenizer};
-use crate::{Error, threads};
+use crate::{Error, memory, threads};
 use noam_kernels::device::Cpu;
 use noam_model::{AttentionMap, Model, Translator, attention_maps};
 use rayon::ThreadPool;
@@ -19,6 +19,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Source tokens of a batch of translations, padding included, and rows of it: hypotheses of all its sentences.
 const BATCH_TOKENS: usize = 4096;
 const BATCH_ROWS: usize = 256;
+
+/// What a sentence takes while it is translated and scored, besides its text and tokens, rather too much than too little.
+const SENTENCE_BYTES: u64 = 400;
 
 /// Which weights of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,7 +85,8 @@ pub struct Attention {
 /// changes; a run that is going on may be opened.
 ///
 /// # Errors
-/// [`Error::NotARun`]; [`Error::RunFile`], [`Error::Tokenizer`], [`Error::Checkpoint`] for files that are missing or damaged.
+/// [`Error::NotARun`]; [`Error::RunFile`], [`Error::Tokenizer`], [`Error::Checkpoint`] for files that are missing or damaged;
+/// [`Error::Memory`].
 pub fn open_run(
     storage: &dyn Storage,
     run: &Path,
@@ -94,6 +98,8 @@ pub fn open_run(
     let tokenizer = Tokenizer::load(&run.join(run::TOKENIZER_FILE))?;
     let model_config = noam_model::Config { vocab_size: tokenizer.vocab_size(), ..config.model.clone() };
     let layout = layout(&model_config)?;
+    let values = 4 * layout.len() as u64 + 3 * (model_config.max_len * model_config.d_model) as u64;
+    memory::ask("this model", 4 * values)?;
     let mut notes = Vec::new();
     let (values, chosen) = match (select, &manifest.result) {
         (Select::Best, Some(result)) => {
@@ -184,7 +190,7 @@ impl Opened {
     /// Translates sentences and scores them against their references. Sources that are too long for the model are cut.
     ///
     /// # Errors
-    /// [`Error::Bleu`] for unequal numbers; those of [`Opened::translate`] but [`Error::TooLong`].
+    /// [`Error::Bleu`] for unequal numbers; [`Error::Memory`]; those of [`Opened::translate`] but [`Error::TooLong`].
     pub fn evaluate<S: AsRef<str>, R: AsRef<str>>(
         &mut self,
         sources: &[S],
@@ -192,6 +198,7 @@ impl Opened {
         search: &Search,
         tokenization: Option<Tokenization>,
     ) -> Result<(Score, Vec<Translation>), Error> {
+        memory::ask("this many translations", sources.len() as u64 * SENTENCE_BYTES)?;
         let encoded = sources.iter().map(|line| self.tokenizer.encode(line.as_ref())).collect::<Result<Vec<_>, _>>()?;
         let encoded: Vec<&[u32]> = encoded.iter().map(Vec::as_slice).collect();
         let never = AtomicBool::new(false);

@@ -103,8 +103,8 @@ Examples:
 
 The configuration is made in layers: preset, --config, --set, flags.
 
-A stop signal (Ctrl-C) finishes the step, saves a checkpoint and says how to go on; a second Ctrl-C leaves at once, and \
-the last checkpoint stays.";
+A stop signal (Ctrl-C, SIGTERM, SIGHUP or a batch scheduler's SIGUSR1) finishes the step, saves a checkpoint and says how \
+to go on; a second Ctrl-C leaves at once, and the last checkpoint stays.";
 
 /// A time in minutes.
 fn minutes(text: &str) -> Result<f64, String> {

@@ -1,9 +1,9 @@
 //! `noam translate`: sentences of the command line, or of standard input as they come.
 
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use noam_train::Error;
 use noam_train::config::Search;
 use noam_train::storage::Disk;
@@ -16,6 +16,9 @@ use crate::progress::say;
 
 /// Lines translated together at most, if they are there already.
 const TOGETHER: usize = 256;
+
+/// Bytes of a line at most, as in files.
+const LONGEST: u64 = 1 << 20;
 
 /// Carries out `noam translate`.
 ///
@@ -54,17 +57,21 @@ pub(super) fn open(run: &Path, decoding: &DecodingArgs) -> Result<(Opened, Searc
 }
 
 /// Waits for a line, and takes those that have come with it; none at the end. `done` lines were read before.
-fn read_lines(input: &mut BufReader<impl io::Read>, done: usize) -> Result<Vec<String>> {
+fn read_lines(input: &mut BufReader<impl Read>, done: usize) -> Result<Vec<String>> {
     let mut lines = Vec::new();
     while lines.is_empty() || (lines.len() < TOGETHER && input.buffer().contains(&b'\n')) {
         let mut line = Vec::new();
-        if input.read_until(b'\n', &mut line).context("cannot read standard input")? == 0 {
+        let mut limited = (&mut *input).take(LONGEST + 2);
+        if limited.read_until(b'\n', &mut line).context("cannot read standard input")? == 0 {
             break;
         }
         while matches!(line.last(), Some(b'\n' | b'\r')) {
             line.pop();
         }
         let number = done + lines.len() + 1;
+        if line.len() as u64 > LONGEST {
+            bail!("standard input, line {number}: longer than {LONGEST} bytes; put one sentence on a line");
+        }
         let text = String::from_utf8(line).map_err(|error| {
             let at = error.utf8_error().valid_up_to() + 1;
             anyhow!("standard input, line {number}: not UTF-8 at byte {at}; convert it to UTF-8")
@@ -127,5 +134,10 @@ mod tests {
         let mut wrong = BufReader::new(&b"a\nb\xff\n"[..]);
         let error = read_lines(&mut wrong, 7).unwrap_err();
         assert_eq!(error.to_string(), "standard input, line 9: not UTF-8 at byte 2; convert it to UTF-8");
+        let endless = "x".repeat(LONGEST as usize + 1) + "\nshort\n";
+        let error = read_lines(&mut BufReader::new(endless.as_bytes()), 0).unwrap_err().to_string();
+        assert!(error.contains("line 1: longer than 1048576 bytes"), "{error}");
+        let longest = &endless[1..];
+        assert_eq!(read_lines(&mut BufReader::new(longest.as_bytes()), 0).unwrap()[0], longest[..LONGEST as usize]);
     }
 }

@@ -113,6 +113,14 @@ impl Batches {
         self.kept.iter().fold((0, 0), |(s, t), &(a, b, _)| (s.max(pad(a)), t.max(pad(b))))
     }
 
+    /// The most source and target positions of a batch, `B * S` and `B * T`, estimated from above.
+    pub(crate) fn most_positions(&self) -> [usize; 2] {
+        let Options { max_tokens, .. } = self.options;
+        let (s, t) = self.longest();
+        let all = |longest: usize| self.kept.len().saturating_mul(longest).min(max_tokens.max(longest));
+        [all(s), all(t)]
+    }
+
     /// The batches of epoch `epoch` in random order: a function of the examples' lengths, the options and `epoch`.
     pub fn epoch(&self, epoch: u64) -> Epoch {
         let mut rng = Rng::new(self.options.seed, epoch);

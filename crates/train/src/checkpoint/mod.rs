@@ -33,6 +33,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -144,15 +145,22 @@ pub fn clean(storage: &dyn Storage, run: &Path) -> Result<Vec<PathBuf>, Error> {
 }
 
 /// Finds out before the first step whether `copies` checkpoints fit on the disk, by writing as many bytes and removing
-/// them. While one is saved, [`Keep::last`] + 1 of them exist, and those of [`Keep::also`].
+/// them. While one is saved, [`Keep::last`] + 1 of them exist, and those of [`Keep::also`]. Once `stop` is set nothing is found
+/// out, and that is no error.
 ///
 /// # Errors
 /// [`Error::Storage`] with [`storage::Error::Full`], which says how many bytes were wanted.
-pub fn reserve(storage: &dyn Storage, run: &Path, layout: &Layout, copies: u64) -> Result<(), Error> {
+pub fn reserve(
+    storage: &dyn Storage,
+    run: &Path,
+    layout: &Layout,
+    copies: u64,
+    stop: &AtomicBool,
+) -> Result<(), Error> {
     let files = Contents { layout, prefixes: MODEL }.file_bytes() + Contents { layout, prefixes: MOMENTS }.file_bytes();
     storage::create_dirs(storage, &folder(run))?;
     // 64 KiB for the state and the folder itself.
-    Ok(storage::reserve(storage, &folder(run), (files + (64 << 10)).saturating_mul(copies))?)
+    Ok(storage::reserve(storage, &folder(run), (files + (64 << 10)).saturating_mul(copies), stop)?)
 }
 
 /// Writes `RUN/checkpoints/step-N`, then removes the checkpoints that `keep` does not name; returns the new folder.

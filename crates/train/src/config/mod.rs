@@ -33,6 +33,9 @@ use noam_schedule::feedback::{HypergradientConfig, PlateauConfig};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
+/// Most bytes of a configuration file; all settings together take two thousand. Reading TOML may take a hundred times its size.
+pub(crate) const FILE_LIMIT: u64 = 64 << 10;
+
 /// Everything that decides what comes out of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

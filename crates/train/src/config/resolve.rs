@@ -1,10 +1,12 @@
 //! From a preset, a file and single settings to one configuration.
 
-use super::{DataKind, RunConfig};
+use super::{DataKind, FILE_LIMIT, RunConfig};
 use crate::Error;
 use noam_model::Preset;
 use noam_schedule::{Kind, Spec};
 use serde::Deserialize;
+use std::fs::File;
+use std::io::Read;
 use std::path::PathBuf;
 use toml::{Spanned, Table, Value};
 
@@ -45,7 +47,15 @@ impl Request {
         let mut schedule_line = None;
         if let Some(path) = &self.file {
             let open = |source| Error::Text(crate::text::Error::Open { path: path.clone(), source });
-            let text = std::fs::read_to_string(path).map_err(open)?;
+            let mut text = String::new();
+            // One byte over the limit tells a file that is too large without reading it whole.
+            let mut file = File::open(path).map_err(open)?.take(FILE_LIMIT + 1);
+            let read = file.read_to_string(&mut text);
+            if file.limit() == 0 {
+                let message = format!("it has more than {FILE_LIMIT} bytes, far more than a configuration; is it one?");
+                return Err(Error::Toml { path: Some(path.clone()), message });
+            }
+            read.map_err(open)?;
             let refuse = |error: toml::de::Error| Error::Toml { path: Some(path.clone()), message: error.to_string() };
             let shape: FileShape = toml::from_str(&text).map_err(refuse)?;
             schedule_line = shape.schedule.map(|s| text[..s.span().start].matches('\n').count() + 1);

@@ -5,11 +5,12 @@
 //! it is. Resuming from a checkpoint cuts off what came after it: a run that was killed and resumed has the step and
 //! validation lines of one that was not, but for times.
 
-use crate::Error;
 use crate::storage::{self, Storage};
+use crate::{Error, stop};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 /// Most bytes of metrics that are read: some four million steps.
@@ -177,8 +178,8 @@ impl Metrics {
     /// the first on.
     ///
     /// # Errors
-    /// [`Error::Storage`].
-    pub fn cut(&mut self, storage: &dyn Storage, step: u64) -> Result<(), Error> {
+    /// [`Error::Storage`]; [`Error::Stopped`] once `stop` is set, before anything is cut off.
+    pub fn cut(&mut self, storage: &dyn Storage, step: u64, stop: &AtomicBool) -> Result<(), Error> {
         let known = storage::list_or_empty(storage, self.path.parent().unwrap_or(Path::new(".")))?;
         if !known.iter().any(|item| item.name == super::METRICS_FILE) {
             return Ok(());
@@ -187,6 +188,7 @@ impl Metrics {
         let mut end = 0;
         let (mut at, mut kept) = (0, 0);
         for line in bytes.split_inclusive(|&byte| byte == b'\n') {
+            stop::check(stop)?;
             at += line.len();
             let Ok(record) = serde_json::from_slice::<Record>(line) else { break };
             if !line.ends_with(b"\n") || record.step() > step {

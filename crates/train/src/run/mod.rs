@@ -23,7 +23,7 @@ pub use manifest::{Chosen, Difference, Listed, Manifest, Rate, RunResult, Sessio
 pub use metrics::{Metrics, Number, Record, StepRecord, ValidRecord, read_metrics};
 
 use crate::Error;
-use crate::config::RunConfig;
+use crate::config::{self, RunConfig};
 use crate::storage::{self, Storage};
 use std::path::Path;
 
@@ -56,7 +56,7 @@ pub fn read_config(storage: &dyn Storage, run: &Path) -> Result<RunConfig, Error
         return Err(Error::NotARun { path: run.to_path_buf() });
     }
     let path = run.join(CONFIG_FILE);
-    let bytes = storage::read(storage, &path, 1 << 20)?;
+    let bytes = storage::read(storage, &path, config::FILE_LIMIT)?;
     let text = String::from_utf8(bytes).map_err(|error| Error::RunFile {
         path: path.clone(),
         problem: format!("not UTF-8 at byte {}; restore it", error.utf8_error().valid_up_to()),

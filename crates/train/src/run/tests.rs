@@ -1,6 +1,7 @@
 use super::manifest::civil;
 use super::*;
 use crate::data::DataInfo;
+use crate::stop::NEVER;
 use crate::storage::Disk;
 use noam_schedule::{Noam, Schedule, Step};
 
@@ -60,19 +61,19 @@ fn metrics_are_cut_behind_their_checkpoint() {
     for (at, kept) in [(0, 0), (2, 3), (3, 6), (1, 1), (9, 7)] {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), &records);
-        Metrics::new(folder.path()).cut(&Disk, at).unwrap();
+        Metrics::new(folder.path()).cut(&Disk, at, &NEVER).unwrap();
         assert_eq!(read_metrics(&Disk, folder.path()).unwrap(), records[..kept], "cut at {at}");
     }
     // A line that was being written when the process died, and a folder without metrics.
     let folder = tempfile::tempdir().unwrap();
-    Metrics::new(folder.path()).cut(&Disk, 5).unwrap();
+    Metrics::new(folder.path()).cut(&Disk, 5, &NEVER).unwrap();
     write(folder.path(), &records[..3]);
     let path = folder.path().join(METRICS_FILE);
     let mut torn = std::fs::read(&path).unwrap();
     torn.extend_from_slice(br#"{"event":"step","st"#);
     std::fs::write(&path, torn).unwrap();
     assert_eq!(read_metrics(&Disk, folder.path()).unwrap(), records[..3]);
-    Metrics::new(folder.path()).cut(&Disk, 2).unwrap();
+    Metrics::new(folder.path()).cut(&Disk, 2, &NEVER).unwrap();
     write(folder.path(), &records[4..5]);
     assert_eq!(read_metrics(&Disk, folder.path()).unwrap(), [&records[..3], &records[4..5]].concat());
 }

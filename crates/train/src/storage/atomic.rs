@@ -3,8 +3,10 @@
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use super::{Error, Item, Kind, Operation, Storage, WriteFile};
+use crate::stop;
 
 /// How the names of unfinished files and folders start. [`clean`] removes them.
 pub const TEMPORARY_PREFIX: &str = ".tmp-";
@@ -324,11 +326,12 @@ pub fn clean(storage: &dyn Storage, folder: &Path) -> Result<Vec<PathBuf>, Error
 /// Finds out whether `bytes` more fit into `folder`, by writing and syncing a file of that size and removing it again.
 ///
 /// The content does not compress, so that a file system that compresses or leaves holes cannot say yes too early. Call
-/// it before the work whose result must be stored; the space is not kept for later.
+/// it before the work whose result must be stored; the space is not kept for later. Once `stop` is set the question is given
+/// up, without an error.
 ///
 /// # Errors
 /// [`Error::Full`], which says how many bytes were wanted, or [`Error::Io`]. The file is removed in each case.
-pub fn reserve(storage: &dyn Storage, folder: &Path, bytes: u64) -> Result<(), Error> {
+pub fn reserve(storage: &dyn Storage, folder: &Path, bytes: u64, stop: &AtomicBool) -> Result<(), Error> {
     let path = folder.join(".tmp-reserve");
     let fill = || -> Result<(), Error> {
         let mut output = Output::create(storage, &path, bytes)?;
@@ -336,6 +339,9 @@ pub fn reserve(storage: &dyn Storage, folder: &Path, bytes: u64) -> Result<(), E
         let mut word = 0x9e37_79b9_7f4a_7c15_u64;
         let mut left = bytes;
         while left > 0 {
+            if stop::check(stop).is_err() {
+                return Ok(());
+            }
             for chunk in block.chunks_mut(8) {
                 // Marsaglia's xorshift: as good as random to a compressor.
                 word ^= word << 13;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::faulty::{Fault, FaultyDisk, Loss, Plan};
 use super::*;
+use crate::stop::NEVER;
 
 /// Every fault there is, once and for ever.
 fn faults() -> Vec<(Fault, bool)> {
@@ -46,7 +47,7 @@ fn real_files_are_replaced_whole_and_leave_no_litter() {
     log.sync().unwrap();
     drop(log);
     assert_eq!(fs::read(&path).unwrap(), b"three four");
-    reserve(&Disk, folder.path(), 3_000_001).unwrap();
+    reserve(&Disk, folder.path(), 3_000_001, &NEVER).unwrap();
     assert_eq!(names(folder.path()), ["new"]);
     remove_folder(&Disk, &folder.path().join("new")).unwrap();
     assert!(names(folder.path()).is_empty());
@@ -151,13 +152,13 @@ fn a_second_process_is_kept_out() {
 fn reserve_finds_a_full_disk_at_every_call_and_leaves_nothing() {
     let calls = {
         let disk = FaultyDisk::new();
-        reserve(&disk, Path::new(""), 2_500_000).unwrap();
+        reserve(&disk, Path::new(""), 2_500_000, &NEVER).unwrap();
         disk.calls()
     };
     assert_eq!(calls, 6, "create, three writes, sync, remove");
     for at in 0..calls - 1 {
         let disk = FaultyDisk::new().with(Plan { at, fault: Fault::Full, for_ever: true });
-        let error = reserve(&disk, Path::new(""), 2_500_000).unwrap_err();
+        let error = reserve(&disk, Path::new(""), 2_500_000, &NEVER).unwrap_err();
         assert!(error.to_string().contains("2500000 bytes"), "{error}");
         assert!(disk.paths().is_empty());
     }

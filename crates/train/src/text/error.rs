@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::Stopped;
+
 /// Why text could not be read. Every message names the file, the line where there is one, and the way out.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -157,4 +159,7 @@ pub enum Error {
         /// [`Limits::max_chars`](super::Limits::max_chars).
         max_chars: usize,
     },
+    /// Reading was told to stop.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
 }

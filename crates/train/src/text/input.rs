@@ -5,12 +5,14 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::atomic::AtomicBool;
 
 use flate2::bufread::MultiGzDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 use super::{Error, Limits};
+use crate::{Stopped, stop};
 
 /// What a file is, told by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,46 +45,64 @@ impl Format {
 }
 
 /// A file opened for reading, and how far it has been read.
-pub(super) struct Input {
-    pub(super) text: BufReader<Box<dyn Read>>,
+pub(super) struct Input<'a> {
+    pub(super) text: BufReader<Box<dyn Read + 'a>>,
     pub(super) format: Format,
-    /// Bytes taken from the file itself, a buffer ahead of what was decompressed.
-    pub(super) raw_bytes: Rc<Cell<u64>>,
+    pub(super) raw: Rc<Raw>,
+}
+
+/// What has become of reading the file itself.
+#[derive(Default)]
+pub(super) struct Raw {
+    /// Bytes taken, a buffer ahead of what was decompressed.
+    pub(super) bytes: Cell<u64>,
+    /// Whether it ended because it was told to stop. The decompressors wrap the error that says so, each in its own way.
+    pub(super) stopped: Cell<bool>,
 }
 
 /// The read-ahead of the compressed side: small, since the expansion limit counts it as consumed.
 const RAW_BUFFER: usize = 8 * 1024;
 
-impl Input {
-    pub(super) fn open(path: &Path, limits: &Limits) -> Result<Self, Error> {
+impl<'a> Input<'a> {
+    pub(super) fn open(path: &Path, limits: &Limits, stop: &'a AtomicBool) -> Result<Self, Error> {
         let open = |source| Error::Open { path: path.to_owned(), source };
         let file = File::open(path).map_err(open)?;
         // Opening a folder succeeds on Unix; reading it is what fails, with a worse message.
         if file.metadata().map_err(open)?.is_dir() {
             return Err(open(io::Error::from(io::ErrorKind::IsADirectory)));
         }
-        let raw_bytes = Rc::new(Cell::new(0));
-        let mut raw = BufReader::with_capacity(RAW_BUFFER, Counted { inner: file, count: Rc::clone(&raw_bytes) });
-        let head = raw.fill_buf().map_err(|source| Error::Read { path: path.to_owned(), line: 0, source })?;
+        let raw = Rc::new(Raw::default());
+        let watched = Watched { inner: file, raw: Rc::clone(&raw), stop };
+        let mut input = BufReader::with_capacity(RAW_BUFFER, watched);
+        let head = input.fill_buf().map_err(|source| match raw.stopped.get() {
+            true => Stopped.into(),
+            false => Error::Read { path: path.to_owned(), line: 0, source },
+        })?;
         let format = Format::of(head);
-        let text: Box<dyn Read> = match format {
-            Format::Plain => Box::new(raw),
-            Format::Gzip => Box::new(MultiGzDecoder::new(raw)),
-            Format::Zstd => Box::new(ZstdFrames::new(raw, limits.max_window_bytes)),
+        let text: Box<dyn Read + 'a> = match format {
+            Format::Plain => Box::new(input),
+            Format::Gzip => Box::new(MultiGzDecoder::new(input)),
+            Format::Zstd => Box::new(ZstdFrames::new(input, limits.max_window_bytes)),
         };
-        Ok(Self { text: BufReader::new(text), format, raw_bytes })
+        Ok(Self { text: BufReader::new(text), format, raw })
     }
 }
 
-struct Counted<R> {
-    inner: R,
-    count: Rc<Cell<u64>>,
+/// A file, how much of it was read, and whether to go on: whatever is read of a text comes through here, a buffer at a time.
+struct Watched<'a> {
+    inner: File,
+    raw: Rc<Raw>,
+    stop: &'a AtomicBool,
 }
 
-impl<R: Read> Read for Counted<R> {
+impl Read for Watched<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if let Err(stopped) = stop::check(self.stop) {
+            self.raw.stopped.set(true);
+            return Err(io::Error::other(stopped));
+        }
         let n = self.inner.read(buf)?;
-        self.count.set(self.count.get() + n as u64);
+        self.raw.bytes.set(self.raw.bytes.get() + n as u64);
         Ok(n)
     }
 }

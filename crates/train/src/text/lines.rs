@@ -3,20 +3,25 @@
 use std::io::{self, BufRead, Read};
 use std::ops::Index;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 use super::input::{Format, Input, WindowTooBig};
 use super::{Error, Limits};
+use crate::Stopped;
 
 /// Text below this never counts as a bomb, whatever its compression: a tiny file of one repeated line may well shrink
 /// a thousandfold.
 pub(super) const EXPANSION_FLOOR: u64 = 1 << 20;
 
+/// What a line costs besides its text, in bytes.
+const LINE_BYTES: u64 = 128;
+
 /// Reads a file line by line. Memory: one line and the decompressor's window.
-pub(super) struct LineReader {
+pub(super) struct LineReader<'a> {
     path: PathBuf,
-    input: Input,
+    input: Input<'a>,
     limits: Limits,
     buffer: Vec<u8>,
     /// Lines returned so far; the number of the current one.
@@ -27,9 +32,10 @@ pub(super) struct LineReader {
     offset: u64,
 }
 
-impl LineReader {
-    pub(super) fn open(path: &Path, limits: &Limits) -> Result<Self, Error> {
-        let input = Input::open(path, limits)?;
+impl<'a> LineReader<'a> {
+    /// Opens a file; once `stop` is set, the next read of it fails.
+    pub(super) fn open(path: &Path, limits: &Limits, stop: &'a AtomicBool) -> Result<Self, Error> {
+        let input = Input::open(path, limits, stop)?;
         Ok(Self {
             path: path.to_owned(),
             input,
@@ -105,8 +111,9 @@ impl LineReader {
         if self.offset > self.limits.max_bytes {
             return Err(Error::TooLarge { path: self.path.clone(), line: self.line, limit: self.limits.max_bytes });
         }
-        let allowed = self.input.raw_bytes.get().saturating_mul(self.limits.max_expansion);
-        if self.input.format != Format::Plain && self.offset > EXPANSION_FLOOR && self.offset > allowed {
+        let allowed = self.input.raw.bytes.get().saturating_mul(self.limits.max_expansion);
+        let cost = self.offset.saturating_add(self.line.saturating_mul(LINE_BYTES));
+        if self.input.format != Format::Plain && self.offset > EXPANSION_FLOOR && cost > allowed {
             return Err(Error::Expansion {
                 path: self.path.clone(),
                 line: self.line,
@@ -117,6 +124,9 @@ impl LineReader {
     }
 
     fn read_error(&self, source: io::Error) -> Error {
+        if self.input.raw.stopped.get() {
+            return Stopped.into();
+        }
         if let Some(window) = source.get_ref().and_then(|e| e.downcast_ref::<WindowTooBig>()) {
             return Error::Window {
                 path: self.path.clone(),
@@ -148,6 +158,11 @@ impl Lines {
     /// Number of lines.
     pub fn len(&self) -> usize {
         self.ends.len()
+    }
+
+    /// Bytes of text.
+    pub fn bytes(&self) -> usize {
+        self.text.len()
     }
 
     /// Whether there is no line.

@@ -27,7 +27,9 @@ mod lines;
 mod tests;
 
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
+use crate::stop::NEVER;
 pub use error::Error;
 use lines::LineReader;
 pub use lines::Lines;
@@ -40,8 +42,9 @@ pub struct Limits {
     pub max_bytes: u64,
     /// Bytes in a line, without its line end. Default 1 MiB.
     pub max_line_bytes: usize,
-    /// Bytes of text for each byte of a compressed file, checked once there is more than 1 MiB of text. Default 100:
-    /// real text shrinks 3 to 10 times, a gzip bomb a thousand times.
+    /// Bytes for each byte of a compressed file, checked once there is more than 1 MiB of text: those of the text, and 128
+    /// for each line, since lines are kept with their tokens. Default 50: real text of short lines reaches 20, a gzip bomb a
+    /// thousand.
     pub max_expansion: u64,
     /// Window of a zstd frame, in bytes; the decompressor may use about twice as much memory. Default 8 MiB, enough for
     /// every level up to 19.
@@ -57,7 +60,7 @@ impl Default for Limits {
         Self {
             max_bytes: 8 << 30,
             max_line_bytes: 1 << 20,
-            max_expansion: 100,
+            max_expansion: 50,
             max_window_bytes: 8 << 20,
             max_words: 256,
             max_chars: 2048,
@@ -136,8 +139,13 @@ impl Parallel {
 /// As [`Error`] lists them: a file that is missing, empty, damaged, not UTF-8 or over a limit; unequal numbers of lines;
 /// no pair left after dropping empty and long ones.
 pub fn read_parallel(src: &Path, tgt: &Path, limits: &Limits) -> Result<Parallel, Error> {
-    let mut src = LineReader::open(src, limits)?;
-    let mut tgt = LineReader::open(tgt, limits)?;
+    parallel_until(src, tgt, limits, &NEVER)
+}
+
+/// [`read_parallel`], or [`Error::Stopped`] once `stop` is set.
+pub(crate) fn parallel_until(src: &Path, tgt: &Path, limits: &Limits, stop: &AtomicBool) -> Result<Parallel, Error> {
+    let mut src = LineReader::open(src, limits, stop)?;
+    let mut tgt = LineReader::open(tgt, limits, stop)?;
     let mut all = Parallel::default();
     loop {
         match (src.next_line()?, tgt.next_line()?) {
@@ -161,7 +169,12 @@ pub fn read_parallel(src: &Path, tgt: &Path, limits: &Limits) -> Result<Parallel
 /// # Errors
 /// As [`read_parallel`], and [`Error::Columns`] for a line without exactly one tab.
 pub fn read_tsv(path: &Path, limits: &Limits) -> Result<Parallel, Error> {
-    let mut reader = LineReader::open(path, limits)?;
+    tsv_until(path, limits, &NEVER)
+}
+
+/// [`read_tsv`], or [`Error::Stopped`] once `stop` is set.
+pub(crate) fn tsv_until(path: &Path, limits: &Limits, stop: &AtomicBool) -> Result<Parallel, Error> {
+    let mut reader = LineReader::open(path, limits, stop)?;
     let mut all = Parallel::default();
     while let Some(line) = reader.next_line()? {
         let mut columns = line.split('\t');
@@ -182,7 +195,7 @@ pub fn read_tsv(path: &Path, limits: &Limits) -> Result<Parallel, Error> {
 /// # Errors
 /// As [`Error`] lists them: a file that is missing, empty, damaged, not UTF-8 or over a limit in bytes.
 pub fn read_lines(path: &Path, limits: &Limits) -> Result<Lines, Error> {
-    let mut reader = LineReader::open(path, limits)?;
+    let mut reader = LineReader::open(path, limits, &NEVER)?;
     let mut lines = Lines::new();
     while let Some(line) = reader.next_line()? {
         lines.push(line);

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::Stopped;
+
 /// Why a tokenizer could not be trained, loaded or used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -59,6 +61,9 @@ pub enum Error {
         /// What it said.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Learning or encoding was told to stop.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
 }
 
 impl Error {

@@ -16,6 +16,7 @@
 //! # Ok::<(), noam_train::tokenizer::Error>(())
 //! ```
 
+mod detached;
 mod error;
 mod file;
 mod pieces;
@@ -28,6 +29,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 use rayon::prelude::*;
 use tokenizers::decoders::metaspace::Metaspace;
@@ -37,6 +39,7 @@ use tokenizers::pre_tokenizers::sequence::Sequence;
 use tokenizers::processors::template::TemplateProcessing;
 use tokenizers::tokenizer::{AddedToken, TokenizerImpl};
 
+use crate::stop::{self, NEVER};
 use crate::text::Lines;
 pub use error::Error;
 use file::Vocabulary;
@@ -85,7 +88,16 @@ impl Tokenizer {
     /// # Errors
     /// [`Error::VocabSize`] outside [`MIN_VOCAB`] to [`MAX_VOCAB`]; [`Error::NoText`] if all lines are blank.
     pub fn train<'a>(lines: impl IntoIterator<Item = &'a str>, vocab_size: usize) -> Result<Self, Error> {
-        Self::new(training::learn(lines, vocab_size)?)
+        Self::train_until(lines, vocab_size, &NEVER)
+    }
+
+    /// [`Tokenizer::train`], or [`Error::Stopped`] once `stop` is set.
+    pub(crate) fn train_until<'a>(
+        lines: impl IntoIterator<Item = &'a str>,
+        vocab_size: usize,
+        stop: &AtomicBool,
+    ) -> Result<Self, Error> {
+        Self::new(training::learn(lines, vocab_size, stop)?)
     }
 
     fn new(vocabulary: Vocabulary) -> Result<Self, Error> {
@@ -142,35 +154,52 @@ impl Tokenizer {
     }
 
     /// The subwords of a sentence, without `BOS` and `EOS`. White space at the ends is dropped, any within counts as
-    /// one space.
+    /// one space. A word of more than 16 KiB is taken as several.
     ///
     /// # Errors
     /// [`Error::Library`], which is not known to happen.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, Error> {
-        let text = pieces::normalise(text);
-        if text.is_empty() {
-            return Ok(Vec::new());
+        let mut ids = Vec::new();
+        for word in pieces::normalise(text).split(' ') {
+            self.encode_word(word, &mut ids)?;
         }
-        let encoding = self.inner.encode_fast(text.as_ref(), false).map_err(Error::library)?;
-        Ok(encoding.get_ids().to_vec())
+        Ok(ids)
+    }
+
+    /// Adds the subwords of a word, empty or not, in normal form. Encoding takes some hundred bytes a character, so what is
+    /// much longer than any word is taken as several.
+    fn encode_word(&self, word: &str, ids: &mut Vec<u32>) -> Result<(), Error> {
+        const LONGEST: usize = 16 << 10;
+        let mut rest = word;
+        while !rest.is_empty() {
+            let most = rest.len().min(LONGEST);
+            let end = (0..=most).rev().find(|&end| rest.is_char_boundary(end)).unwrap_or(most);
+            let (now, later) = rest.split_at(end);
+            rest = later;
+            let encoding = self.inner.encode_fast(now, false).map_err(Error::library)?;
+            ids.extend_from_slice(encoding.get_ids());
+        }
+        Ok(())
     }
 
     /// [`Tokenizer::encode`] of every line, in order, on the current rayon pool.
     ///
     /// # Errors
-    /// [`Error::Library`], which is not known to happen.
-    pub fn encode_all(&self, lines: &Lines) -> Result<Vec<Vec<u32>>, Error> {
+    /// [`Error::Stopped`] once `stop` is set; [`Error::Library`], which is not known to happen.
+    pub fn encode_all(&self, lines: &Lines, stop: &AtomicBool) -> Result<Vec<Vec<u32>>, Error> {
         const CHUNK: usize = 4096;
         let chunks = (0..lines.len().div_ceil(CHUNK)).into_par_iter().map(|chunk| {
             // No subword reaches over a space, so a word that comes again need not be encoded again.
             let mut words: HashMap<String, Vec<u32>> = HashMap::new();
             let mut encode = |line: &str| {
+                stop::check(stop)?;
                 let mut ids = Vec::new();
                 for word in pieces::normalise(line).split(' ') {
                     match words.get(word) {
                         Some(known) => ids.extend_from_slice(known),
                         None => {
-                            let new = self.encode(word)?;
+                            let mut new = Vec::new();
+                            self.encode_word(word, &mut new)?;
                             ids.extend_from_slice(&new);
                             words.insert(word.to_owned(), new);
                         }
@@ -182,7 +211,9 @@ impl Tokenizer {
             range.map(|i| encode(&lines[i])).collect::<Result<Vec<_>, Error>>()
         });
         let chunks: Vec<Vec<Vec<u32>>> = chunks.collect::<Result<_, _>>()?;
-        Ok(chunks.into_iter().flatten().collect())
+        let mut all = Vec::with_capacity(lines.len());
+        chunks.into_iter().for_each(|mut chunk| all.append(&mut chunk));
+        Ok(all)
     }
 
     /// The sentence that subwords spell. Special tokens, and numbers outside the vocabulary, are skipped.

@@ -198,7 +198,7 @@ fn small_texts_give_small_vocabularies_and_large_ones_exactly_what_is_asked() {
         // Half of it characters at most: rare ones were left out, and are unknown.
         let single = (4..size as u32).filter(|&id| tokenizer.token(id).chars().count() == 1).count();
         assert!(single <= size / 2, "{single}");
-        let ids = tokenizer.encode_all(&corpus().collect()).unwrap();
+        let ids = tokenizer.encode_all(&corpus().collect(), &NEVER).unwrap();
         assert!(ids.iter().flatten().any(|&id| id == UNK) && ids.iter().flatten().all(|&id| id < size as u32));
     }
     for size in [0, MIN_VOCAB - 1, MAX_VOCAB + 1] {
@@ -215,16 +215,41 @@ fn the_order_of_the_text_and_the_threads_do_not_matter() {
     reversed.reverse();
     assert_eq!(Tokenizer::train(reversed, 700).unwrap().to_json().unwrap(), want);
     let lines: Lines = corpus().collect();
-    let ids = trained().encode_all(&lines).unwrap();
+    let ids = trained().encode_all(&lines, &NEVER).unwrap();
     for threads in [1, 2, 4] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
             assert_eq!(trained().to_json().unwrap(), want, "{threads}");
-            assert_eq!(trained().encode_all(&lines).unwrap(), ids, "{threads}");
+            assert_eq!(trained().encode_all(&lines, &NEVER).unwrap(), ids, "{threads}");
         });
     }
     for (line, ids) in lines.iter().zip(&ids) {
         assert_eq!(&trained().encode(line).unwrap(), ids);
+        // The library takes the sentence whole.
+        let whole = trained().inner.encode_fast(pieces::normalise(line).as_ref(), false).unwrap();
+        assert_eq!(whole.get_ids(), ids);
+    }
+}
+
+#[test]
+fn endless_words_are_taken_as_several() {
+    let tokenizer = trained();
+    // Two bytes a letter, 16 KiB a part.
+    let word = "ü".repeat(20_000);
+    let ids = tokenizer.encode(&word).unwrap();
+    assert_eq!(tokenizer.decode(&ids), [8192, 8192, 3616].map(|n| "ü".repeat(n)).join(" "));
+    assert_eq!(tokenizer.encode_all(&[&word].into_iter().collect(), &NEVER).unwrap(), [ids]);
+    // An odd byte before them moves the cut to the left.
+    let ids = tokenizer.encode(&format!("a{word}")).unwrap();
+    assert_eq!(tokenizer.decode(&ids).find(' '), Some(1 + 2 * 8191));
+}
+
+#[test]
+fn a_vocabulary_size_beyond_all_there_is_costs_nothing() {
+    for text in [&["a"][..], &["aa aa aa", "ab ab ab", "我们 我们"]] {
+        let exact = Tokenizer::train(text.iter().copied(), 5000).unwrap();
+        let most = Tokenizer::train(text.iter().copied(), MAX_VOCAB).unwrap();
+        assert_eq!(most.to_json().unwrap(), exact.to_json().unwrap());
     }
 }
 

@@ -5,14 +5,17 @@
 //! things that would bring in the order of a hash map, suffixes and its limit on the alphabet, are not used.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::atomic::AtomicBool;
 
 use rayon::prelude::*;
 use tokenizers::models::bpe::{BPE, BpeTrainer};
 use tokenizers::pre_tokenizers::sequence::Sequence;
 use tokenizers::tokenizer::{OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer};
 
+use super::detached::detached;
 use super::file::Vocabulary;
 use super::{Error, MAX_VOCAB, MIN_VOCAB, SPECIALS, pieces};
+use crate::stop;
 
 /// A pair of subwords seen less often is not merged: it would be a subword that no training could teach.
 const MIN_FREQUENCY: u64 = 2;
@@ -21,20 +24,27 @@ const MIN_FREQUENCY: u64 = 2;
 const MAX_TOTAL: u64 = 1 << 30;
 
 /// The subwords and merges learnt from `lines`, at most `vocab_size` with the special tokens.
-pub(super) fn learn<'a>(lines: impl IntoIterator<Item = &'a str>, vocab_size: usize) -> Result<Vocabulary, Error> {
+pub(super) fn learn<'a>(
+    lines: impl IntoIterator<Item = &'a str>,
+    vocab_size: usize,
+    stop: &AtomicBool,
+) -> Result<Vocabulary, Error> {
     if !(MIN_VOCAB..=MAX_VOCAB).contains(&vocab_size) {
         return Err(Error::VocabSize { got: vocab_size, min: MIN_VOCAB, max: MAX_VOCAB });
     }
     let lines: Vec<&str> = lines.into_iter().collect();
-    let counts = count_pieces(&lines, &pieces::pre_tokenizer()?)?;
+    let counts = count_pieces(&lines, &pieces::pre_tokenizer()?, stop)?;
     let counts = limit_alphabet(counts, vocab_size / 2);
     if counts.is_empty() {
         return Err(Error::NoText);
     }
+    // Every character of a piece may be one subword and, merged with the one before, another: more there cannot be, and the
+    // trainer takes memory for as many as it is asked for.
+    let most = counts.keys().map(|piece| 2 * piece.chars().count()).sum::<usize>() + SPECIALS.len();
     // Subwords that are too long are taken out afterwards, so learn more of them until enough are left.
     let mut size = vocab_size;
     loop {
-        let learnt = merge(&counts, size)?;
+        let learnt = merge(&counts, size.min(most), stop)?;
         let exhausted = learnt.tokens.len() < size;
         let mut kept = keep_allowed(learnt);
         if exhausted || kept.tokens.len() >= vocab_size || size >= MAX_VOCAB {
@@ -46,28 +56,30 @@ pub(super) fn learn<'a>(lines: impl IntoIterator<Item = &'a str>, vocab_size: us
 }
 
 /// How often each piece occurs. No piece reaches over a space, so each distinct word is cut only once.
-fn count_pieces(lines: &[&str], pre_tokenizer: &Sequence) -> Result<BTreeMap<String, u64>, Error> {
+fn count_pieces(lines: &[&str], pre_tokenizer: &Sequence, stop: &AtomicBool) -> Result<BTreeMap<String, u64>, Error> {
     let words = lines.par_chunks(4096).map(|chunk| {
         let mut counts = HashMap::new();
         for line in chunk {
+            stop::check(stop)?;
             pieces::normalise(line)
                 .split(' ')
                 .filter(|word| !word.is_empty())
                 .for_each(|word| add(&mut counts, word, 1));
         }
-        counts
+        Ok::<_, Error>(counts)
     });
-    let words: Vec<(String, u64)> = words.reduce(HashMap::new, sum).into_iter().collect();
+    let words: Vec<(String, u64)> = words.try_reduce(HashMap::new, |a, b| Ok(sum(a, b)))?.into_iter().collect();
     let pieces = words.par_chunks(4096).map(|chunk| {
         let mut counts = HashMap::new();
         for (word, n) in chunk {
+            stop::check(stop)?;
             let mut text = PreTokenizedString::from(word.as_str());
             pre_tokenizer.pre_tokenize(&mut text).map_err(Error::library)?;
             for (piece, _, _) in text.get_splits(OffsetReferential::Normalized, OffsetType::None) {
                 add(&mut counts, piece, *n);
             }
         }
-        Ok(counts)
+        Ok::<_, Error>(counts)
     });
     Ok(pieces.try_reduce(HashMap::new, |a, b| Ok(sum(a, b)))?.into_iter().collect())
 }
@@ -111,7 +123,7 @@ fn limit_alphabet(counts: BTreeMap<String, u64>, most: usize) -> BTreeMap<String
     cut
 }
 
-fn merge(counts: &BTreeMap<String, u64>, vocab_size: usize) -> Result<Vocabulary, Error> {
+fn merge(counts: &BTreeMap<String, u64>, vocab_size: usize, stop: &AtomicBool) -> Result<Vocabulary, Error> {
     let total: u64 = counts.iter().map(|(piece, n)| n.saturating_mul(piece.len() as u64)).fold(0, u64::saturating_add);
     let scale = total.div_ceil(MAX_TOTAL).max(1);
     let counts = counts.iter().map(|(piece, n)| (piece.as_str().into(), n.div_ceil(scale))).collect();
@@ -121,9 +133,12 @@ fn merge(counts: &BTreeMap<String, u64>, vocab_size: usize) -> Result<Vocabulary
         .show_progress(false)
         .special_tokens(super::special_tokens())
         .build();
-    let mut model = BPE::default();
-    trainer.do_train(&counts, &mut model).map_err(Error::library)?;
-    Vocabulary::of_model(&model)
+    let learn = move || {
+        let mut model = BPE::default();
+        trainer.do_train(&counts, &mut model).map_err(Error::library)?;
+        Vocabulary::of_model(&model)
+    };
+    detached(learn, stop)
 }
 
 /// Takes out the subwords that are not allowed, and with them the merges that make or use them.

@@ -105,6 +105,8 @@ pub struct Trainer<'s> {
     clock: Clock,
     #[cfg(test)]
     fault: Option<tests::Fault>,
+    #[cfg(test)]
+    sweep: Option<tests::Sweep>,
     _lock: Lock,
 }
 

@@ -6,15 +6,17 @@ use crate::batch::{Batch, Batches, Options, Position};
 use crate::config::RunConfig;
 use crate::data::{self, Dataset};
 use crate::run::{self, Manifest, Metrics, Record};
+use crate::stop::NEVER;
 use crate::storage::{self, Disk, Lock, Storage};
 use crate::tokenizer::Tokenizer;
 use crate::translate::{layout, refusals};
-use crate::{Error, checkpoint, threads};
+use crate::{Error, checkpoint, memory, threads};
 use noam_kernels::device::Cpu;
 use noam_model::{Model, Training};
 use rayon::ThreadPool;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// What a run works with, beside its configuration. None of it changes a bit of the result.
 #[derive(Clone, Copy)]
@@ -23,6 +25,9 @@ pub struct Setup<'s> {
     pub threads: Option<usize>,
     /// The file system.
     pub storage: &'s dyn Storage,
+    /// Once it is set, [`Trainer::start`] and [`Trainer::resume`] give up with [`Error::Stopped`]. [`Trainer::run`] has a flag of
+    /// its own, usually the same.
+    pub stop: &'s AtomicBool,
 }
 
 impl std::fmt::Debug for Setup<'_> {
@@ -33,7 +38,7 @@ impl std::fmt::Debug for Setup<'_> {
 
 impl Default for Setup<'static> {
     fn default() -> Self {
-        Setup { threads: None, storage: &Disk }
+        Setup { threads: None, storage: &Disk, stop: &NEVER }
     }
 }
 
@@ -54,7 +59,8 @@ impl<'s> Trainer<'s> {
     /// checkpoints, and writes down what is to be done. [`Trainer::run`] does it.
     ///
     /// # Errors
-    /// [`Error::RunExists`]; all that can be wrong with configuration, data and disk.
+    /// [`Error::RunExists`]; all that can be wrong with configuration, data, disk and memory; [`Error::Stopped`], while nothing is
+    /// written yet.
     pub fn start(mut config: RunConfig, run: &Path, setup: Setup<'s>) -> Result<Self, Error> {
         config.validate()?;
         if run::exists(setup.storage, run)? {
@@ -62,7 +68,7 @@ impl<'s> Trainer<'s> {
         }
         make_absolute(&mut config)?;
         let pool = threads(setup.threads)?;
-        let data = pool.install(|| data::load(&config, None))?;
+        let data = pool.install(|| data::load(&config, None, setup.stop))?;
         storage::create_dirs(setup.storage, run)?;
         let lock = Lock::acquire(run)?;
         // Another process may have been faster; now that the folder is ours, nobody can be.
@@ -81,7 +87,7 @@ impl<'s> Trainer<'s> {
     ///
     /// # Errors
     /// [`Error::NotARun`]; [`Error::DataChanged`] and [`Error::ConfigChanged`] if the checkpoint belongs to others; files
-    /// that are missing or damaged.
+    /// that are missing or damaged; [`Error::Stopped`], the run being as it was.
     pub fn resume(run: &Path, extension: Extension, setup: Setup<'s>) -> Result<Self, Error> {
         let storage = setup.storage;
         let mut config = run::read_config(storage, run)?;
@@ -93,7 +99,7 @@ impl<'s> Trainer<'s> {
         config.validate()?;
         let pool = threads(setup.threads)?;
         let tokenizer = Tokenizer::load(&run.join(run::TOKENIZER_FILE))?;
-        let data = pool.install(|| data::load(&config, Some(tokenizer)))?;
+        let data = pool.install(|| data::load(&config, Some(tokenizer), setup.stop))?;
         let layout = layout(&model_config(&config, &data))?;
         let (saved, notes) = match checkpoint::load_latest::<State>(storage, run, &layout) {
             Ok(latest) => {
@@ -131,10 +137,10 @@ impl<'s> Trainer<'s> {
             Err(Error::Storage(error)) if error.io_kind() == Some(std::io::ErrorKind::NotFound) => {}
             Err(error) => return Err(error),
         }
+        trainer.metrics.cut(storage, step, setup.stop)?;
         if trainer.config != before {
             run::write_config(storage, run, &trainer.config)?;
         }
-        trainer.metrics.cut(storage, step)?;
         trainer.metrics.write(storage, &Record::Resume { step })?;
         trainer.begin_session()?;
         Ok(trainer)
@@ -175,11 +181,12 @@ impl<'s> Trainer<'s> {
             }
         }
 
+        memory::ask("this run", bytes(&config, &model_config, layout.len(), [&batches, &valid_batches]))?;
         let parameters = layout.len();
         let manifest = Manifest::new(&config, model_config.vocab_size, parameters, data.info.clone());
         let room = super::checkpoints_at_once(&config);
         let there = checkpoint::list(storage, run)?.len() as u64;
-        checkpoint::reserve(storage, run, &layout, room.saturating_sub(there).max(1))?;
+        checkpoint::reserve(storage, run, &layout, room.saturating_sub(there).max(1), setup.stop)?;
 
         let step = saved.as_ref().map(|saved| saved.step);
         let (training, state) = match saved {
@@ -222,6 +229,8 @@ impl<'s> Trainer<'s> {
             profile: Profile::default(),
             #[cfg(test)]
             fault: None,
+            #[cfg(test)]
+            sweep: None,
             _lock: lock,
             config,
             data,
@@ -233,6 +242,18 @@ impl<'s> Trainer<'s> {
             notes,
         })
     }
+}
+
+/// Bytes that a run takes, rather too many than too few: values of the model (in training, for checkpoints, and once more when
+/// the weights are chosen), activations, batches.
+fn bytes(config: &RunConfig, model: &noam_model::Config, parameters: usize, sets: [&Batches; 2]) -> u64 {
+    const COPIES: u64 = 14;
+    const TABLES: u64 = 5;
+    let [source, target] = [0, 1].map(|side| sets.into_iter().map(|set| set.most_positions()[side]).max().unwrap_or(0));
+    let activations = Training::<Cpu>::activations(model, source, target) as u64;
+    let values = COPIES * parameters as u64 + TABLES * (model.max_len * model.d_model) as u64 + activations;
+    let batch = (source + 2 * target + 64) as u64;
+    4 * (values + batch * config.training.accumulation as u64)
 }
 
 /// The model with the vocabulary that the tokenizer has.

@@ -42,7 +42,7 @@ impl Trainer<'_> {
         let tokens: usize = self.micro.iter().map(|batch| batch.target_tokens).sum();
         #[cfg(test)]
         if let Some(fault) = &mut self.fault {
-            fault.before_passes(attempt, &mut self.training, &self.micro[0]);
+            fault.before_passes(attempt, &mut self.training);
         }
         let mut sum = 0.0;
         for (i, batch) in self.micro.iter().enumerate() {
@@ -64,6 +64,14 @@ impl Trainer<'_> {
             return Err(Error::Diverged { step: attempt, loss });
         }
 
+        #[cfg(test)]
+        if let Some(fault) = &mut self.fault {
+            fault.before_update(attempt, &mut self.training);
+        }
+        #[cfg(test)]
+        if let Some(sweep) = &mut self.sweep {
+            sweep.before_update(attempt, &mut self.training);
+        }
         self.learn_rate()?;
         let guided =
             Guided { schedule: self.config.schedule, factor: self.state.feedback.as_ref().map_or(1.0, Rule::factor) };

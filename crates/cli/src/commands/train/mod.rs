@@ -32,25 +32,30 @@ const LOG_EVERY: Duration = Duration::from_secs(10);
 /// Those of [`noam_train::Trainer`]; an error in writing the pictures or the result.
 pub fn run(args: &TrainArgs) -> Result<()> {
     let stop = signals::watch().context("cannot watch for signals")?;
-    let setup = Setup { threads: args.threads.map(|n| usize::try_from(n).unwrap_or(usize::MAX)), ..Setup::default() };
-    match &args.run {
-        Some(run) if args.resume => resume(args, run, setup, &stop),
-        _ => start(args, setup, &stop),
+    let threads = args.threads.map(|n| usize::try_from(n).unwrap_or(usize::MAX));
+    let setup = Setup { threads, stop: &stop, ..Setup::default() };
+    let ended = match &args.run {
+        Some(run) if args.resume => resume(args, run, setup),
+        _ => start(args, setup),
+    };
+    match ended {
+        Err(error) if matches!(error.downcast_ref(), Some(Error::Stopped(_))) => report::stopped_early(args),
+        ended => ended,
     }
 }
 
-fn start(args: &TrainArgs, setup: Setup<'static>, stop: &AtomicBool) -> Result<()> {
+fn start(args: &TrainArgs, setup: Setup<'_>) -> Result<()> {
     let config = request::config(args)?;
     if let Some(run) = args.run.as_ref().filter(|run| run::exists(&Disk, run).unwrap_or(false)) {
         return Err(Error::RunExists { path: run.clone() }.into());
     }
     say(&format!("preparing {}", request::describe_data(&config.data)));
     match &args.run {
-        Some(run) => train(args, Trainer::start(config, run, setup)?, stop),
+        Some(run) => train(args, Trainer::start(config, run, setup)?, setup.stop),
         None => {
             let run = request::fresh_folder(&config)?;
             match Trainer::start(config, &run, setup) {
-                Ok(trainer) => train(args, trainer, stop),
+                Ok(trainer) => train(args, trainer, setup.stop),
                 Err(error) => {
                     // The empty folder is of no use; one that is not empty stays.
                     let _ = std::fs::remove_dir(&run);
@@ -61,7 +66,7 @@ fn start(args: &TrainArgs, setup: Setup<'static>, stop: &AtomicBool) -> Result<(
     }
 }
 
-fn resume(args: &TrainArgs, run: &Path, setup: Setup<'static>, stop: &AtomicBool) -> Result<()> {
+fn resume(args: &TrainArgs, run: &Path, setup: Setup<'_>) -> Result<()> {
     let config = run::read_config(&Disk, run)?;
     if let Some(manifest) = run::read_manifest(&Disk, run).ok().filter(|manifest| has_ended(args, manifest)) {
         say(&report::already_ended(run, &manifest));
@@ -69,7 +74,7 @@ fn resume(args: &TrainArgs, run: &Path, setup: Setup<'static>, stop: &AtomicBool
     }
     say(&format!("preparing {}", request::describe_data(&config.data)));
     let extension = Extension { max_steps: args.max_steps, max_minutes: args.max_minutes };
-    train(args, Trainer::resume(run, extension, setup)?, stop)
+    train(args, Trainer::resume(run, extension, setup)?, setup.stop)
 }
 
 /// Whether the run has its score and no new limit reaches beyond its end.

@@ -182,6 +182,19 @@ pub(super) fn resume_command(args: &TrainArgs, run: &Path) -> String {
     command
 }
 
+/// Says that a run was stopped while its data were prepared: nothing has changed, and the same command makes or continues it.
+pub(super) fn stopped_early(args: &TrainArgs) -> Result<()> {
+    let command = shell::command_line();
+    write_to(None, |out| {
+        if args.json {
+            serde_json::to_writer(&mut *out, &json!({ "run": args.run, "end": "stopped", "resume": command }))?;
+            return Ok(writeln!(out)?);
+        }
+        writeln!(out, "stopped before the run was ready, with nothing changed; the same again:")?;
+        Ok(writeln!(out, "  {command}")?)
+    })
+}
+
 /// What to say when there is nothing to resume.
 pub(super) fn already_ended(run: &Path, manifest: &Manifest) -> String {
     let (noam, folder) = (shell::program(), shell::path(run));

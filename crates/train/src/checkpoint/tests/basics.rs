@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 
 use super::*;
+use crate::stop::NEVER;
 use crate::storage::Disk;
 
 #[test]
@@ -333,12 +334,12 @@ fn averages_add_in_order_and_round_once() {
 fn the_space_is_checked_before_the_first_step() {
     use crate::storage::faulty::{Fault, Plan};
     let disk = disk();
-    reserve(&disk, Path::new(RUN), &layout(), 3).unwrap();
+    reserve(&disk, Path::new(RUN), &layout(), 3, &NEVER).unwrap();
     assert_eq!(disk.paths(), ["/run", "/run/checkpoints"]);
     Whole::new(1, 1).save(&disk, 1).unwrap();
     let bytes: u64 = files(&disk, 1).iter().map(|file| file.len() as u64).sum();
     let full = disk.with(Plan { at: 3, fault: Fault::Full, for_ever: true });
-    let error = reserve(&full, Path::new(RUN), &layout(), 3).unwrap_err();
+    let error = reserve(&full, Path::new(RUN), &layout(), 3, &NEVER).unwrap_err();
     let Error::Storage(storage::Error::Full { wanted, .. }) = error else { panic!("{error}") };
     assert!(wanted > 3 * bytes && wanted < 3 * (bytes + (64 << 10)), "{wanted} for 3 checkpoints of {bytes}");
     assert!(full.paths().iter().all(|path| !path.contains(".tmp-")));

@@ -89,7 +89,7 @@ fn a_full_disk_ends_the_run_with_an_error_and_what_was_saved_goes_on() {
         let run = folder.path().join(at.to_string());
         let kind = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded, io::ErrorKind::Other][at as usize % 3];
         let storage = Failing { left: AtomicU64::new(at), kind };
-        let mut trainer = Trainer::start(config.clone(), &run, Setup { threads: Some(1), storage: &storage });
+        let mut trainer = Trainer::start(config.clone(), &run, Setup { storage: &storage, ..setup(1) });
         let ended = match &mut trainer {
             Ok(trainer) => trainer.run(&mut (), &never()).map(|_| ()),
             Err(_) => Err(Error::NotARun { path: run.clone() }),
@@ -132,7 +132,7 @@ fn room_for_the_checkpoints_is_looked_for_before_the_first_step() {
     config.training.keep = 50;
     // Enough calls for all that comes before, not for a trial of 53 checkpoints.
     let storage = Failing { left: AtomicU64::new(12), kind: io::ErrorKind::StorageFull };
-    let error = Trainer::start(config, &run, Setup { threads: Some(1), storage: &storage }).unwrap_err();
+    let error = Trainer::start(config, &run, Setup { storage: &storage, ..setup(1) }).unwrap_err();
     let message = error.to_string();
     assert!(message.contains("no space left for the") && message.contains("bytes"), "{message}");
     let left: Vec<_> = std::fs::read_dir(run.join("checkpoints")).unwrap().collect();

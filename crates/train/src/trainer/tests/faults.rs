@@ -1,18 +1,16 @@
 //! Numbers that are not finite: the run ends, says the true value, and saves nothing that they have touched.
 
 use super::*;
-use crate::batch::Batch;
 use crate::run::{Record, read_metrics};
 use crate::trainer::MAX_SKIPPED;
-use crate::trainer::step::view;
 use noam_kernels::device::Cpu;
-use noam_model::{Embeddings, Model, Pass};
+use noam_model::{Embeddings, Model, Training};
 
 /// Where a bad number is put.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(in crate::trainer) enum Place {
     Loss,
-    Gradient,
+    Gradient(usize),
     Weight(usize),
     FirstMoment(usize),
     SecondMoment(usize),
@@ -29,13 +27,8 @@ pub(in crate::trainer) struct Fault {
 }
 
 impl Fault {
-    pub(in crate::trainer) fn before_passes(
-        &mut self,
-        step: u64,
-        training: &mut noam_model::Training<Cpu>,
-        batch: &Batch,
-    ) {
-        if step != self.step || self.times == 0 || self.place == Place::Loss {
+    pub(in crate::trainer) fn before_passes(&mut self, step: u64, training: &mut Training<Cpu>) {
+        if step != self.step || self.times == 0 || matches!(self.place, Place::Loss | Place::Gradient(_)) {
             return;
         }
         self.times -= 1;
@@ -45,17 +38,7 @@ impl Fault {
         training.model().read_values(weights).unwrap();
         training.read_moments(m, v).unwrap();
         match self.place {
-            Place::Loss => {}
-            Place::Gradient => {
-                // A pass with a bad weight leaves gradients that are not finite behind; then the weight is put right.
-                let good = weights.clone();
-                weights[len - 1] = self.value;
-                training.model_mut().write_values(weights).unwrap();
-                let update_tokens = batch.target_tokens;
-                let pass = Pass { seed: 0, micro_batch: 0, label_smoothing: 0.0, update_tokens };
-                training.accumulate(&view(batch), pass).unwrap();
-                training.model_mut().write_values(&good).unwrap();
-            }
+            Place::Loss | Place::Gradient(_) => {}
             Place::Weight(at) => {
                 weights[at] = self.value;
                 training.model_mut().write_values(weights).unwrap();
@@ -65,8 +48,21 @@ impl Fault {
                 (if first { &mut *m } else { &mut *v })[at] = self.value;
                 let model = Model::from_values(Cpu::new(), training.model().config().clone(), weights).unwrap();
                 let adam = noam_kernels::adam::Config::default();
-                *training = noam_model::Training::resume(model, adam, training.updates(), m, v).unwrap();
+                *training = Training::resume(model, adam, training.updates(), m, v).unwrap();
             }
+        }
+    }
+
+    pub(in crate::trainer) fn before_update(&mut self, step: u64, training: &mut Training<Cpu>) {
+        if let Place::Gradient(at) = self.place
+            && step == self.step
+            && self.times > 0
+        {
+            self.times -= 1;
+            let mut gradients = vec![0.0; training.layout().len()];
+            training.read_gradients(&mut gradients).unwrap();
+            gradients[at] = self.value;
+            training.write_gradients(&gradients).unwrap();
         }
     }
 
@@ -94,7 +90,8 @@ fn a_bad_number_anywhere_ends_the_run_before_it_is_saved() {
     let unread = 16;
     let places = [
         Place::Loss,
-        Place::Gradient,
+        Place::Gradient(unread),
+        Place::Gradient(len - 1),
         Place::Weight(len - 1),
         Place::Weight(len / 2),
         Place::Weight(unread),
@@ -119,8 +116,13 @@ fn a_bad_number_anywhere_ends_the_run_before_it_is_saved() {
                     (Error::Diverged { step: at, loss }, Place::Loss) => {
                         assert_eq!((*at, loss.to_bits()), (step, f64::from(value).to_bits()), "{what}");
                     }
-                    (Error::Skipped { count, norm, step: at }, Place::Gradient) => {
-                        assert!(*count == MAX_SKIPPED && !norm.is_finite() && *at == step, "{what}");
+                    (Error::Skipped { count, norm, step: at }, Place::Gradient(_)) => {
+                        // The norm of gradients with NaN among them is NaN, with an infinity of either sign infinity.
+                        assert_eq!(
+                            (*count, norm.is_nan(), *norm > 0.0),
+                            (MAX_SKIPPED, value.is_nan(), value.is_infinite())
+                        );
+                        assert_eq!(*at, step, "{what}");
                     }
                     (Error::Diverged { step: at, loss }, Place::Weight(_)) => {
                         assert!(*at == step && !loss.is_finite(), "{what}");
@@ -162,7 +164,7 @@ fn a_skipped_update_has_no_step_and_no_rate() {
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("run");
     let mut trainer = Trainer::start(config.clone(), &run, setup(1)).unwrap();
-    trainer.fault = Some(Fault { step: 4, place: Place::Gradient, value: f32::NAN, times: MAX_SKIPPED - 1 });
+    trainer.fault = Some(Fault { step: 4, place: Place::Gradient(7), value: f32::NAN, times: MAX_SKIPPED - 1 });
     let summary = trainer.run(&mut (), &never()).unwrap();
     assert_eq!(summary.step, 10);
     assert_eq!(trainer.state().skipped, 0);
@@ -182,4 +184,79 @@ fn a_skipped_update_has_no_step_and_no_rate() {
         (0..at.epoch).map(|epoch| trainer.batches.epoch(epoch).len() as u64).sum::<u64>() + at.index
     };
     assert_eq!(batches(&trainer), 2 * (10 + MAX_SKIPPED - 1));
+}
+
+/// Puts bad numbers into the gradient at every step, one attempt after the other: in each parameter in turn, and each of the
+/// three numbers. Called before the update, it sees what the attempt before has left.
+#[derive(Debug, Default)]
+pub(in crate::trainer) struct Sweep {
+    /// How many were put so far.
+    put: usize,
+    /// Those of the step in progress, and what weights and moments were before it.
+    attempts: u64,
+    step: u64,
+    before: Vec<String>,
+    /// What should be logged: step, and the gradients' norm.
+    expected: Vec<(u64, f64)>,
+}
+
+const BAD: [f32; 3] = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY];
+
+impl Sweep {
+    pub(in crate::trainer) fn before_update(&mut self, step: u64, training: &mut Training<Cpu>) {
+        let len = training.layout().len();
+        let mut values = [(); 3].map(|()| vec![0.0; len]);
+        let [weights, m, v] = &mut values;
+        training.model().read_values(weights).unwrap();
+        training.read_moments(m, v).unwrap();
+        assert!(values.iter().flatten().all(|value| value.is_finite()), "step {step}");
+        let now: Vec<String> = values.iter().map(|values| digest(values)).collect();
+        if step == self.step {
+            assert_eq!(now, self.before, "a skipped update of step {step} has changed something");
+        } else {
+            assert_eq!(training.updates() + 1, step);
+            (self.step, self.attempts, self.before) = (step, 0, now);
+        }
+        self.attempts += 1;
+        if self.attempts == MAX_SKIPPED {
+            // One less than would end the run.
+            return;
+        }
+        let entries = training.layout().entries();
+        let entry = &entries[self.put / BAD.len() % entries.len()];
+        let at = entry.offset + self.put % entry.len();
+        let value = BAD[self.put % BAD.len()];
+        let mut gradients = vec![0.0; len];
+        training.read_gradients(&mut gradients).unwrap();
+        gradients[at] = value;
+        training.write_gradients(&gradients).unwrap();
+        self.put += 1;
+        self.expected.push((step, f64::from(value).abs()));
+    }
+}
+
+#[test]
+fn a_bad_gradient_in_any_parameter_at_any_step_changes_nothing() {
+    let mut config = tiny();
+    config.training.max_steps = Some(20);
+    config.training.checkpoint_interval = 1;
+    config.training.keep = 20;
+    config.training.valid_bleu = 0;
+    let folder = tempfile::tempdir().unwrap();
+    let mut trainer = Trainer::start(config, &folder.path().join("run"), setup(1)).unwrap();
+    trainer.sweep = Some(Sweep::default());
+    let summary = trainer.run(&mut (), &never()).unwrap();
+    assert_eq!(summary.step, 20);
+    let Sweep { put, expected, .. } = trainer.sweep.take().unwrap();
+    assert_eq!(put as u64, 20 * (MAX_SKIPPED - 1));
+    assert!(put >= BAD.len() * trainer.layout.entries().len(), "not every parameter had its turn");
+    let logged =
+        read_metrics(trainer.storage, trainer.run_dir()).unwrap().into_iter().filter_map(|record| match record {
+            Record::Skipped { step, grad_norm, .. } => Some((step, grad_norm.0)),
+            _ => None,
+        });
+    // NaN equals nothing, its text itself.
+    let shown = |all: Vec<(u64, f64)>| all.iter().map(|line| format!("{line:?}")).collect::<Vec<_>>();
+    assert_eq!(shown(logged.collect()), shown(expected));
+    assert_eq!(whole_checkpoints(&trainer), (1..=20).collect::<Vec<_>>());
 }

@@ -4,8 +4,9 @@ mod disk;
 mod ends;
 mod faults;
 mod resume;
+mod stop;
 
-pub(super) use faults::Fault;
+pub(super) use faults::{Fault, Sweep};
 
 use super::{Extension, Observer, Setup, State, Summary, Trainer};
 use crate::config::{RunConfig, Training};
