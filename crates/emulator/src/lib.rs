@@ -3,9 +3,12 @@
 
 pub mod check;
 pub mod counters;
+pub mod driver;
 pub mod exec;
 pub mod finding;
+pub mod install;
 pub mod lanes;
+pub mod libcuda;
 pub mod lower;
 pub mod memory;
 pub mod module;

@@ -32,6 +32,8 @@ pub enum Guard {
 pub enum Flow {
     /// The next instruction.
     Next,
+    /// The next instruction, after others had their turn: the lanes wait for something.
+    Yield,
     /// The kernel ends: `Cx::stop` says why.
     Stop,
 }
@@ -83,8 +85,6 @@ pub enum Action {
     Exit,
     /// `trap` (or an assertion): ends the kernel with an error.
     Trap,
-    /// Runs, then lets others go first: `nanosleep`.
-    Yield(Run),
 }
 
 /// What a barrier instruction does.

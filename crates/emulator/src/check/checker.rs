@@ -93,15 +93,55 @@ impl RaceChecker {
     /// Asynchronous copies into shared memory begin (`cp.async`): a weak store of `bytes` by each lane, done when the
     /// lane has waited for it.
     pub fn shared_async(&mut self, access: &Access<'_>) {
-        if access.warp as usize >= self.order.warps() {
-            return;
+        if (access.warp as usize) < self.order.warps() {
+            let access = self.begin_copies(access);
+            self.copies.issue(&access);
         }
+    }
+
+    /// The same for copies that are done when a phase of a barrier in shared memory is over (`cp.async.bulk`), and not
+    /// for any lane's waiting. The caller numbers phases.
+    pub fn shared_for_phase(&mut self, access: &Access<'_>, phase: u64) {
+        if (access.warp as usize) < self.order.warps() {
+            let access = self.begin_copies(access);
+            self.copies.issue_for_phase(&access, phase);
+        }
+    }
+
+    fn begin_copies<'a>(&mut self, access: &Access<'a>) -> Access<'a> {
         self.settle();
         let access = Access { op: Op::Write, strength: Strength::Weak, ..*access };
         let twins = self.judge_twins(&access, None, Kind::SharedRace);
         self.add_shared(&access, twins, false);
         self.pieces.iter().for_each(|piece| self.shared.set_pending(piece, true));
-        self.copies.issue(&access);
+        access
+    }
+
+    /// What lanes have copied is there when a phase of a barrier in memory is over too: `cp.async.mbarrier.arrive`.
+    pub fn join_phase(&mut self, warp: u32, mask: Mask, phase: u64) {
+        self.copies.join_phase(warp, mask, phase);
+    }
+
+    /// A phase of a barrier in memory is over, and somebody is about to acquire what was released with its key.
+    pub fn finish_phase(&mut self, key: u64, phase: u64) {
+        self.settle();
+        if self.copies.is_empty() {
+            return;
+        }
+        let mut copies = std::mem::take(&mut self.copies);
+        copies.finish_phase(phase, |access| {
+            self.finish_copies(access);
+            // The bytes are there for all who acquire. What the lane did since it began to copy is released with them,
+            // though it need not be: a race may be missed by that.
+            self.release(access.warp, access.mask, key);
+        });
+        self.copies = copies;
+    }
+
+    /// From now on copies are stores of the lanes that began them. They met others when they began.
+    fn finish_copies(&mut self, access: &Access<'_>) {
+        self.add_shared(access, has_twins(access), true);
+        self.pieces.iter().for_each(|piece| self.shared.set_pending(piece, false));
     }
 
     /// `cp.async.commit_group`.
@@ -116,8 +156,7 @@ impl RaceChecker {
         self.wait(warp, mask, Some(newest));
     }
 
-    /// `cp.async.wait_all`, and before an arrival at an `mbarrier` on account of copies: all that the lanes copied is
-    /// there.
+    /// `cp.async.wait_all`: all that the lanes copied is there.
     pub fn wait_all(&mut self, warp: u32, mask: Mask) {
         self.wait(warp, mask, None);
     }
@@ -128,11 +167,7 @@ impl RaceChecker {
             return;
         }
         let mut copies = std::mem::take(&mut self.copies);
-        copies.wait(warp, mask, newest, |access| {
-            // From now on it is a store of the lane that waited. It met others when it began.
-            self.add_shared(access, has_twins(access), true);
-            self.pieces.iter().for_each(|piece| self.shared.set_pending(piece, false));
-        });
+        copies.wait(warp, mask, newest, |access| self.finish_copies(access));
         self.copies = copies;
     }
 
@@ -388,14 +423,22 @@ fn flags_of_global(access: &Access<'_>, each: impl FnMut(u64, Mask)) {
 }
 
 fn flags(access: &Access<'_>, base: u64, mut each: impl FnMut(u64, Mask)) {
-    let mut rest = access.mask;
-    while rest != 0 {
-        let address = access.addresses.0[rest.trailing_zeros() as usize];
-        let mask =
-            lanes(rest).filter(|&lane| access.addresses.0[lane] == address).fold(0, |mask, lane| mask | 1 << lane);
-        rest &= !mask;
+    let mut tell = |address: u64, mask: Mask| {
         let start = address.wrapping_sub(base);
         (start / 4..(start + u64::from(access.bytes)).div_ceil(4)).for_each(|word| each(word, mask));
+    };
+    // Lanes that share a place are told as one where they are neighbours.
+    let (mut place, mut together) = (0, 0);
+    for lane in lanes(access.mask) {
+        let address = access.addresses.0[lane];
+        if address != place && together != 0 {
+            tell(place, together);
+            together = 0;
+        }
+        (place, together) = (address, together | 1 << lane);
+    }
+    if together != 0 {
+        tell(place, together);
     }
 }
 

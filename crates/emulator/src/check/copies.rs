@@ -14,9 +14,14 @@ struct Copy {
     run: Option<(u64, u64)>,
     /// Those that have not waited for it.
     lanes: Mask,
-    /// The number of the group that it will be committed with.
+    /// The number of the group that it will be committed with; [`NO_GROUP`] of a copy that no thread waits for.
     group: u32,
+    /// Phases of barriers in memory with which it is done too.
+    phases: Vec<u64>,
 }
+
+/// The number of no group: counting them stops here.
+const NO_GROUP: u32 = u32::MAX;
 
 impl Copy {
     /// The writes that it is for lanes that have waited for it.
@@ -94,10 +99,51 @@ impl Copies {
             let group = warp.committed.by(rest.trailing_zeros() as usize);
             let together = warp.committed.lanes(rest, |committed| committed == group);
             rest &= !together;
-            let &Access { pc, bytes, base, .. } = access;
             let run = access.run.filter(|_| together == access.mask);
-            warp.copies.push(Copy { pc, bytes, base, addresses: *access.addresses, run, lanes: together, group });
+            let (addresses, phases) = (*access.addresses, Vec::new());
+            let &Access { pc, bytes, base, .. } = access;
+            warp.copies.push(Copy { pc, bytes, base, addresses, run, lanes: together, group, phases });
             self.pending += 1;
+        }
+    }
+
+    /// A copy begins that is done with a phase of a barrier in memory, and not for anybody's waiting.
+    pub fn issue_for_phase(&mut self, access: &Access<'_>, phase: u64) {
+        let Some(warp) = self.warps.get_mut(access.warp as usize) else { return };
+        let &Access { pc, bytes, base, run, mask: lanes, .. } = access;
+        let (addresses, phases) = (*access.addresses, vec![phase]);
+        warp.copies.push(Copy { pc, bytes, base, addresses, run, lanes, group: NO_GROUP, phases });
+        self.pending += 1;
+    }
+
+    /// What lanes have begun to copy is done with a phase of a barrier in memory too.
+    pub fn join_phase(&mut self, warp: u32, mask: Mask, phase: u64) {
+        let Some(warp) = self.warps.get_mut(warp as usize) else { return };
+        let mut others = Vec::new();
+        for copy in warp.copies.iter_mut().filter(|copy| copy.group != NO_GROUP && copy.lanes & mask != 0) {
+            if copy.lanes & !mask != 0 {
+                copy.run = None;
+                others.push(Copy { lanes: copy.lanes & !mask, ..copy.clone() });
+                copy.lanes &= mask;
+            }
+            copy.phases.push(phase);
+        }
+        self.pending += others.len();
+        warp.copies.extend(others);
+    }
+
+    /// A phase of a barrier in memory is over. What is finished by that is told.
+    pub fn finish_phase(&mut self, phase: u64, mut finished: impl FnMut(&Access<'_>)) {
+        for (index, warp) in (0..).zip(&mut self.warps) {
+            let before = warp.copies.len();
+            warp.copies.retain(|copy| {
+                let over = copy.phases.contains(&phase);
+                if over {
+                    finished(&copy.access(index, copy.lanes));
+                }
+                !over
+            });
+            self.pending -= before - warp.copies.len();
         }
     }
 
@@ -128,6 +174,7 @@ impl Copies {
                     let older = u64::from(copy.group) + u64::from(newest);
                     warp.committed.lanes(copy.lanes & mask, |committed| older < u64::from(committed))
                 }
+                None if copy.group == NO_GROUP => 0,
                 None => copy.lanes & mask,
             };
             if over != 0 {

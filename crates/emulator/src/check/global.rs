@@ -7,9 +7,10 @@ use std::sync::{
 
 use super::{
     launch::RaceLaunch,
+    list::{Added, Detail, Keep},
     order::Order,
     pieces::Piece,
-    record::{Added, Clash, Class, Detail, Keep, LINE, Record},
+    record::{Clash, Class, LINE, Record},
 };
 
 /// Lines of a page, which is made when it is first touched.
@@ -70,7 +71,7 @@ impl RaceShadow {
     ) {
         let Some(line) = self.line(piece.line) else { return };
         let synchronised = launch.has_flags();
-        let touched = words_of(piece.start, piece.end);
+        let touched = piece.words();
         let tag = u64::from(launch.id) << 32;
         // Weak writes, and strong accesses that not all see, are never nothing new.
         let only = match record.kind.class {
@@ -109,38 +110,7 @@ impl RaceShadow {
             && body.detail.is_enough(&new)
         {
             let known = only.load(Relaxed);
-            only.store(known | u64::from(words_within(piece.start, piece.end)), Relaxed);
-        }
-    }
-}
-
-/// The words that a range of a line touches, a bit each.
-fn words_of(start: u8, end: u8) -> u32 {
-    let (first, last) = (u32::from(start / 4), u32::from((end - 1) / 4));
-    (u32::MAX >> (31 - last)) & (u32::MAX << first)
-}
-
-/// The words that lie in a range of a line.
-fn words_within(start: u8, end: u8) -> u32 {
-    let (first, end) = (start.div_ceil(4), end / 4);
-    if first < end { words_of(first * 4, end * 4) } else { 0 }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_of_ranges() {
-        for start in 0..128u8 {
-            for end in start + 1..=128 {
-                let touches = |word: u8| start < word * 4 + 4 && word * 4 < end;
-                let holds = |word: u8| start <= word * 4 && word * 4 + 4 <= end;
-                let bits =
-                    |test: &dyn Fn(u8) -> bool| (0..32).filter(|&word| test(word)).fold(0, |set, word| set | 1 << word);
-                assert_eq!(words_of(start, end), bits(&touches), "{start}..{end}");
-                assert_eq!(words_within(start, end), bits(&holds), "{start}..{end}");
-            }
+            only.store(known | u64::from(piece.whole_words()), Relaxed);
         }
     }
 }

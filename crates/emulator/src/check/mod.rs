@@ -18,9 +18,10 @@
 //! | lanes end                                     | [`RaceChecker::end_lanes`], before barriers are looked at       |
 //! | `cp.async.commit_group`                       | [`RaceChecker::commit`]                                         |
 //! | `cp.async.wait_group n`                       | [`RaceChecker::wait_group`]                                     |
-//! | `cp.async.wait_all`, `cp.async.mbarrier...`   | [`RaceChecker::wait_all`]                                       |
-//! | `mbarrier` arrive, complete_tx                | [`RaceChecker::release`]                                        |
-//! | `mbarrier` wait that succeeded                | [`RaceChecker::acquire`]                                        |
+//! | `cp.async.wait_all`                           | [`RaceChecker::wait_all`]                                       |
+//! | `cp.async.mbarrier.arrive`                    | [`RaceChecker::join_phase`]                                     |
+//! | `mbarrier` arrive                             | [`RaceChecker::release`]                                        |
+//! | `mbarrier` wait that succeeded                | [`RaceChecker::finish_phase`], [`RaceChecker::acquire`]         |
 //!
 //! Atomics and strong loads and stores need no call besides their access: they pass on what PTX says they do.
 //!
@@ -28,18 +29,25 @@
 //! Two accesses to a byte by different threads, one of them a write, with no order between them; unless both are
 //! strong (volatile, relaxed, acquire, release, atomic) and see each other (`.cta` does not reach another block).
 //! Order comes from the program of each thread, from barriers, `bar.warp.sync`, and from a strong write, after a fence
-//! or with `.release`, that a strong read sees. Lanes of a warp are threads like others: lockstep orders nothing, nor
-//! do `shfl` and `vote`. Stores of one instruction race where they put different values in one place.
+//! or with `.release`, that a strong read sees. The fence may be that of the thread that did the work, before a
+//! barrier, or that of the thread that writes the flag, after it; the one who reads the flag needs none. Lanes of a
+//! warp are threads like others: lockstep orders nothing, nor do `shfl` and `vote`. The lanes of one store race if they
+//! put different values in one place; stores of different instructions or warps race whatever they put.
 //!
 //! # What may be missed
 //! Nothing that is ordered is ever reported. Not all that is unordered is:
 //! - What happened, in the order it happened to run, is judged; not what might have happened.
-//! - After a race at some place, others at the same place, until the next order is established, may go unreported.
+//! - After a race at some place, others at the same place, until the next order is established, may go unreported; the
+//!   other side of a report may then be a lane that came in the same access as the one that raced.
 //! - What a lane learns from a flag counts as learnt by other lanes of its warp that read flags as well; part of a warp
 //!   at a barrier, as all of it; a thread that ended, as arrived at every barrier since.
-//! - In global memory two accesses of a class (reads, strong reads, strong writes) that have no order among them are
-//!   remembered of each place, of different blocks if there are such; 16 once blocks synchronise.
-//! - When some threads of a block meet without others, reads of shared memory before that are known by warp only.
+//! - Of accesses to global memory that have no order among them, two of a class (reads, strong reads, strong writes)
+//!   are remembered of each place, of different blocks or warps if there are such. Where only launches and barriers
+//!   order threads, that misses nothing. Once flags order blocks 16 are, as are 64 in shared memory when some threads
+//!   of a block meet without others.
+//! - When that happens, who read a word of shared memory before it is known by warp only.
+//! - A place that was accessed both as a flag and weakly: a weak access after a flag's write is let pass where anyone
+//!   ordered before it may have seen that write.
 
 mod cells;
 mod checker;
@@ -48,6 +56,7 @@ mod copies;
 mod findings;
 mod global;
 mod launch;
+mod list;
 mod order;
 mod pieces;
 mod record;

@@ -17,6 +17,20 @@ pub(super) struct Piece {
     pub lanes: Lanes,
 }
 
+impl Piece {
+    /// The words of the line that it touches, a bit each.
+    pub fn words(&self) -> u32 {
+        let (first, last) = (u32::from(self.start / 4), u32::from((self.end - 1) / 4));
+        (u32::MAX >> (31 - last)) & (u32::MAX << first)
+    }
+
+    /// The words of the line that lie in it.
+    pub fn whole_words(&self) -> u32 {
+        let (start, end) = (self.start.div_ceil(4) * 4, self.end / 4 * 4);
+        if start < end { Self { start, end, ..*self }.words() } else { 0 }
+    }
+}
+
 /// Lanes whose bytes lie on end, or at one place.
 #[derive(Clone, Copy)]
 struct Run {
@@ -204,6 +218,21 @@ mod tests {
         let first = on_end[8];
         assert_eq!(check(&on_end, 0x0000_ff00, 4, Some((first, 32))), 1);
         assert_eq!(check(&[64; 32], Mask::MAX, 4, Some((64, 4))), 1);
+    }
+
+    #[test]
+    fn words_of_ranges() {
+        for start in 0..128u8 {
+            for end in start + 1..=128 {
+                let piece = Piece { line: 0, start, end, lanes: Lanes::together(1) };
+                let touches = |word: u8| start < word * 4 + 4 && word * 4 < end;
+                let holds = |word: u8| start <= word * 4 && word * 4 + 4 <= end;
+                let bits =
+                    |test: &dyn Fn(u8) -> bool| (0..32).filter(|&word| test(word)).fold(0, |set, word| set | 1 << word);
+                assert_eq!(piece.words(), bits(&touches), "{start}..{end}");
+                assert_eq!(piece.whole_words(), bits(&holds), "{start}..{end}");
+            }
+        }
     }
 
     #[test]

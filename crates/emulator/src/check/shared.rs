@@ -8,9 +8,10 @@ use super::{
     Access,
     cells::{Cells, LAST_STEP, Moment, Readers, Stamp, WORDS, Who, end_of, lane, stamp, step, warp},
     findings::Side,
+    list::{Detail, Keep},
     order::Order,
     pieces::Piece,
-    record::{Class, Detail, Keep, Kind, LINE, Lanes, Record},
+    record::{Class, Kind, LINE, Lanes, Record},
 };
 use crate::lanes::{LANES, Mask, lanes};
 
@@ -128,7 +129,7 @@ impl Shared {
     #[inline]
     pub fn pending(&self, piece: &Piece) -> u32 {
         match self.cells.get(piece.line as usize) {
-            Some(cells) if cells.pending != 0 => cells.pending & words_of(piece),
+            Some(cells) if cells.pending != 0 => cells.pending & piece.words(),
             _ => 0,
         }
     }
@@ -137,9 +138,9 @@ impl Shared {
     pub fn set_pending(&mut self, piece: &Piece, pending: bool) {
         if let Some(cells) = self.cells.get_mut(piece.line as usize) {
             if pending {
-                cells.pending |= words_of(piece);
+                cells.pending |= piece.words();
             } else {
-                cells.pending &= !words_of(piece);
+                cells.pending &= !piece.words();
             }
         }
     }
@@ -235,7 +236,7 @@ impl Shared {
             cells.listed = moment.now;
         }
         // While all meet at once whoever races with one of many races with one of a few.
-        let keep = if order.partial { Keep(usize::MAX) } else { Keep(2) };
+        let keep = if order.partial { Keep(64) } else { Keep(2) };
         let new = Record { start: piece.start, end: piece.end, lanes: piece.lanes, ..*record };
         list.add(new, order, keep, &mut |old, _, clash| {
             let side = Side { block: old.block, pc: old.pc, warp: u32::from(old.warp), lane: clash.old_lane };
@@ -284,12 +285,6 @@ fn is_scattered(access: &Access<'_>) -> bool {
         }
     }
     low & (bytes.wrapping_sub(1)) == 0 && near < u64::from(access.mask.count_ones() / 4 + 1)
-}
-
-/// The words that a piece touches, a bit each.
-fn words_of(piece: &Piece) -> u32 {
-    let (first, last) = (u32::from(piece.start / 4), u32::from((piece.end - 1) / 4));
-    (u32::MAX >> (31 - last)) & (u32::MAX << first)
 }
 
 /// A piece as whole words with their lanes, if it is that.

@@ -67,6 +67,8 @@ pub(super) struct Warp {
 enum Turn {
     /// It goes on, now or later.
     Continue,
+    /// It goes on when others had their turn.
+    Yield,
     /// It is gone: ended, or split into others.
     Gone,
 }
@@ -150,12 +152,16 @@ impl BlockRun<'_> {
             ran |= before != fuel;
             let warp = &mut self.warps[index];
             warp.turns += 1;
-            if let Turn::Continue = turn {
+            let yields = matches!(turn, Turn::Yield);
+            if !matches!(turn, Turn::Gone) {
                 fragment.turn = warp.turns;
                 warp.fragments.push(fragment);
             }
-            if fuel == 0 && warp.fragments.len() > 1 {
+            if (fuel == 0 || yields) && warp.fragments.len() > 1 {
                 warp.unfair = true;
+            }
+            if yields {
+                break;
             }
         }
         self.steps += u64::from(SLICE - fuel);
@@ -207,8 +213,12 @@ impl BlockRun<'_> {
                                 // SAFETY: the execution functions were made for the level that `Level::detect` found
                                 // on this machine.
                                 let flow = unsafe { run(&mut cx, inst, mask) };
-                                if flow == Flow::Stop {
-                                    return Err(cx.stop.take().expect("an instruction that stops says why"));
+                                if flow != Flow::Next {
+                                    fragment.pc = cx.pc + 1;
+                                    return match cx.stop.take() {
+                                        Some(finding) => Err(finding),
+                                        None => Ok(Turn::Yield),
+                                    };
                                 }
                             }
                             cx.pc += 1;
@@ -222,7 +232,7 @@ impl BlockRun<'_> {
                     }
                 }
             };
-            if let Some(turn) = self.control(index, fragment, inst, mask, fuel)? {
+            if let Some(turn) = self.control(index, fragment, inst, mask)? {
                 return Ok(turn);
             }
         }
@@ -235,7 +245,6 @@ impl BlockRun<'_> {
         fragment: &mut Fragment,
         inst: &Inst,
         mask: Mask,
-        fuel: &mut u32,
     ) -> Result<Option<Turn>, Box<Finding>> {
         let pc = fragment.pc;
         let rest = fragment.lanes & !mask;
@@ -273,11 +282,6 @@ impl BlockRun<'_> {
             Action::Exit => Ok(self.end_lanes(index, fragment, mask)),
             Action::Return if fragment.calls.is_empty() => Ok(self.end_lanes(index, fragment, mask)),
             Action::Trap => Err(Box::new(self.finding_at(index, pc, mask, Kind::Trap, String::new()))),
-            Action::Yield(_) => {
-                fragment.pc += 1;
-                *fuel = 0;
-                Ok(Some(Turn::Continue))
-            }
             Action::Call(_) | Action::Return | Action::Barrier(_) | Action::Gather(..) | Action::Whole(_) => {
                 if rest != 0 {
                     // The others go on; those who execute it do so as a fragment of their own.
@@ -487,7 +491,7 @@ impl BlockRun<'_> {
         };
         // SAFETY: as in the loop of plain instructions.
         match unsafe { run(&mut cx, inst, mask) } {
-            Flow::Next => Ok(()),
+            Flow::Next | Flow::Yield => Ok(()),
             Flow::Stop => Err(cx.stop.take().expect("an instruction that stops says why")),
         }
     }

@@ -110,6 +110,19 @@ pub unsafe fn store<T: Element>(pointers: &Row<*mut u8>, offset: usize, mask: Ma
     }
 }
 
+/// Copies 16 bytes from one place to another.
+///
+/// # Safety
+/// Both pointers are among those that [`BlockMemory::resolve`](super::BlockMemory::resolve) gave for requests of 16
+/// bytes since the block began, `to` for one that writes.
+#[inline(always)]
+pub unsafe fn copy_unit(to: *mut u8, from: *mut u8) {
+    for half in [0, 8] {
+        // SAFETY: the caller's pointers are valid for 16 bytes and aligned to them; all accesses are atomic.
+        unsafe { u64::read(at(from, half)).write(at(to, half)) };
+    }
+}
+
 macro_rules! atomic_update {
     ($($name:ident: $ty:ty, $atomic:ty;)*) => {$(
         /// Replaces a value by a function of it in one step; gives the old one. The function may be called again when

@@ -43,7 +43,7 @@ mod zeroed;
 #[cfg(test)]
 mod tests;
 
-pub use access::{Element, atomic_update16, atomic_update32, atomic_update64, load, store};
+pub use access::{Element, atomic_update16, atomic_update32, atomic_update64, copy_unit, load, store};
 pub use allocation::{AllocationInfo, AllocationKind};
 pub use block::{BlockMemory, Config, GARBAGE};
 pub use counters::{Accesses, MemoryCounters};

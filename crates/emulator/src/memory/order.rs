@@ -54,6 +54,28 @@ impl BlockMemory<'_> {
         }
     }
 
+    /// Lanes arrive at a barrier in memory: what they did is before what those do who wait for it.
+    pub fn release_barrier(&mut self, warp: u32, mask: Mask, barrier: u64) {
+        if let Some(races) = self.races() {
+            races.release(warp, mask, barrier);
+        }
+    }
+
+    /// Lanes have waited for a phase of a barrier in memory: what completes on it is there.
+    pub fn acquire_barrier(&mut self, warp: u32, mask: Mask, barrier: u64, phase: u64) {
+        if let Some(races) = self.races() {
+            races.finish_phase(barrier, phase);
+            races.acquire(warp, mask, barrier);
+        }
+    }
+
+    /// What lanes have begun to copy completes on a phase of a barrier in memory.
+    pub fn async_complete_on(&mut self, warp: u32, mask: Mask, phase: u64) {
+        if let Some(races) = self.races() {
+            races.join_phase(warp, mask, phase);
+        }
+    }
+
     /// Lanes end. To be told before barriers are looked at that no longer wait for them.
     pub fn end_lanes(&mut self, warp: u32, mask: Mask) {
         if let Some(races) = self.races() {

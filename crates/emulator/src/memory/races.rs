@@ -47,7 +47,10 @@ impl BlockMemory<'_> {
         let scope = sharing.scope;
         let access = check::Access { op: does, strength, scope, pc, warp, mask, bytes, addresses, base, run };
         match target {
-            Target::Shared if op == Op::AsyncStore => races.shared_async(&access),
+            Target::Shared if op == Op::AsyncStore => match sharing.phase {
+                Some(phase) => races.shared_for_phase(&access, phase),
+                None => races.shared_async(&access),
+            },
             Target::Shared => races.shared(&access, sharing.same),
             Target::Global(index) => {
                 let entry = &self.map.entries()[index as usize];

@@ -85,11 +85,14 @@ pub struct Sharing<'r> {
     /// Whether two lanes of a store put the same value. Without it stores of one instruction to one place are not
     /// judged.
     pub same: Option<&'r dyn Fn(usize, usize) -> bool>,
+    /// Of an asynchronous store: the phase of a barrier in memory that it completes on, instead of its thread's
+    /// waiting. See [`RaceChecker::shared_for_phase`](crate::check::RaceChecker::shared_for_phase).
+    pub phase: Option<u64>,
 }
 
 impl Default for Sharing<'_> {
     /// All blocks, and no judgement of stores to one place.
     fn default() -> Self {
-        Self { scope: Scope::Device, same: None }
+        Self { scope: Scope::Device, same: None, phase: None }
     }
 }

@@ -4,8 +4,9 @@
 //! there until the thread has waited for its group.
 
 use super::{
-    Execute, expect, lift,
+    Execute, bulk_copy, expect, lift,
     load_store::{NARROW_BASE, addresses, space_flags},
+    mbarrier,
 };
 use crate::{
     exec::{Cx, Value},
@@ -127,6 +128,15 @@ pub fn lower<'a>(
     let level = lower.level();
     if !modifiers.take("async") {
         return Err(lower.error("only cp.async is supported"));
+    }
+    if modifiers.take("bulk") {
+        return bulk_copy::lower(lower, modifiers, operands);
+    }
+    if modifiers.take("mbarrier") {
+        if !modifiers.take("arrive") {
+            return Err(lower.error("cp.async.mbarrier needs .arrive"));
+        }
+        return mbarrier::lower_copies_arrive(lower, modifiers, operands);
     }
     if modifiers.take("commit_group") {
         modifiers.finish(lower)?;

@@ -53,10 +53,11 @@ pub fn lower<'a>(
                 {}
                 modifiers.take_one_of(&["global", "shared::cta", "shared::cluster"]);
             }
-            let order = modifiers.take_one_of(&["sc", "acq_rel", "acquire", "release", "mbarrier_init"]);
+            modifiers.take("mbarrier_init");
+            modifiers.take_one_of(&["sc", "acq_rel", "acquire", "release"]);
             let scope = modifiers.take_one_of(&["cta", "cluster", "gpu", "sys"]);
             modifiers.finish(lower)?;
-            if !proxy && scope.is_none() && order.is_none() {
+            if !proxy && scope.is_none() {
                 return Err(lower.error("fence needs a scope"));
             }
             push_fence(lower, operands)

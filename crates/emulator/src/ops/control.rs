@@ -9,6 +9,16 @@ use crate::{
     ptx::ast::{Operand, Type},
 };
 
+/// How long to wait is a hint: what matters is that others go first.
+struct Sleep;
+
+impl Execute for Sleep {
+    #[inline(always)]
+    fn run(_: &mut Cx<'_, '_>, _: &Inst, _: Mask) -> Flow {
+        Flow::Yield
+    }
+}
+
 struct Nothing;
 
 impl Execute for Nothing {
@@ -70,9 +80,8 @@ pub fn lower<'a>(
             }
             modifiers.finish(lower)?;
             let [time] = expect(lower, operands)?;
-            // How long is a hint: what matters is that others go first.
             lower.source(time, Type::U32)?;
-            lower.push(Inst::new(Class::Control, Action::Yield(lift::<Nothing>(level))));
+            lower.push(Inst::new(Class::Control, Action::Run(lift::<Sleep>(level))));
             Ok(())
         }
         // A break point without a debugger, and an event of a performance monitor: nothing happens.

@@ -100,7 +100,9 @@ pub fn access(
         fence(Ordering::SeqCst);
         cx.memory.fence(cx.warp, mask);
     }
-    cx.memory.resolve_into(&request, &Sharing { scope, same }, pointers).map_err(|finding| cx.fail(finding))
+    cx.memory
+        .resolve_into(&request, &Sharing { scope, same, phase: None }, pointers)
+        .map_err(|finding| cx.fail(finding))
 }
 
 /// Loads one element into `args[0]`, or several into `more`; the address is `args[1]`.
@@ -363,7 +365,7 @@ pub fn lower<'a>(
         _ if vector == 1 => std::slice::from_ref(data),
         _ => return Err(lower.error(format!("{opcode}.v{vector} takes {vector} registers in braces"))),
     };
-    if bits(ty) * vector > 256 || !is_movable(ty) {
+    if vector == 8 && bits(ty) != 32 || !is_movable(ty) {
         return Err(lower.error(format!("{opcode} of {vector} x {ty:?} is not supported")));
     }
     let mut slots = Vec::new();

@@ -32,13 +32,7 @@ pub struct Barriers {
 
 impl Barriers {
     /// Finds them, for an instruction that makes them or for one that uses them.
-    pub fn locate(
-        cx: &mut Cx<'_, '_>,
-        mut places: Row<u64>,
-        space: Space,
-        op: Op,
-        mask: Mask,
-    ) -> Result<Self, Flow> {
+    pub fn locate(cx: &mut Cx<'_, '_>, mut places: Row<u64>, space: Space, op: Op, mask: Mask) -> Result<Self, Flow> {
         if space == Space::Generic {
             if let Some(lane) = lanes(mask).find(|&lane| !window::is_shared(places.0[lane])) {
                 let detail = "a barrier that is not in shared memory".to_owned();

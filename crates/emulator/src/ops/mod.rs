@@ -7,6 +7,7 @@ mod async_copy;
 mod atomic;
 mod barrier;
 mod bits;
+mod bulk_copy;
 mod carry;
 mod compare;
 mod control;
@@ -19,6 +20,8 @@ mod intrinsic;
 mod lift;
 mod load_store;
 mod matrix_memory;
+mod mbarrier;
+mod mbarrier_state;
 mod mma;
 mod mov;
 mod warp;
@@ -59,6 +62,7 @@ pub fn lower<'a>(lower: &mut Lower<'_, '_, 'a>, instruction: &Instruction<'a>) -
         "ldmatrix" | "stmatrix" => matrix_memory::lower(lower, instruction.opcode, modifiers, operands),
         "atom" | "red" => atomic::lower(lower, instruction.opcode, modifiers, operands),
         "cp" => async_copy::lower(lower, modifiers, operands),
+        "mbarrier" => mbarrier::lower(lower, modifiers, operands),
         "setp" | "set" | "selp" | "slct" => compare::lower(lower, instruction.opcode, modifiers, operands),
         "add" | "sub" | "mul" | "fma" | "min" | "max" | "abs" | "neg" | "ex2" | "tanh"
             if instruction.modifiers.iter().any(|name| matches!(*name, "f16" | "f16x2" | "bf16" | "bf16x2")) =>

@@ -40,6 +40,8 @@
 //! [`Gradients::Clear`]).
 
 mod cpu;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 #[cfg(test)]
 mod reference;
 mod scalars;

@@ -95,6 +95,18 @@ fn one_of_many_readers_is_found_by_any_writer() {
 }
 
 #[test]
+fn a_reader_of_another_block_is_kept_beside_many_of_one() {
+    for readers in 1..5 {
+        let mut scene = Scene::new(2, 5);
+        (0..readers).for_each(|warp| read(1, 0).warp(warp).global(&mut scene, 0));
+        read(2, 0).global(&mut scene, 1);
+        barrier(&mut scene.blocks[0], 5);
+        write(3, 0).warp(4).global(&mut scene, 0);
+        assert_eq!(scene.pairs(), [(RACE, 3, 2)], "{readers} warps have read it");
+    }
+}
+
+#[test]
 fn one_of_many_writers_is_found_by_any_reader() {
     for reader in 0..5 {
         let mut scene = Scene::new(5, 1);

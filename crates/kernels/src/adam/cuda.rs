@@ -1,0 +1,317 @@
+//! The update on a CUDA device: one launch, whose step and rate come from device memory.
+//!
+//! The device owns the count. A launch reads it, takes the scalars of the next update from a table in device memory, and
+//! advances the count if it has updated; `adam.cu` says how. So a launch captured in a CUDA graph replays with the next
+//! rate, and one whose gradients are not finite moves neither the count nor the schedule. The table's scalars are those of
+//! [`Config::scalars`]: there is no second formula on the device.
+//!
+//! The host fills the table [`SLOTS`] updates ahead, in the stream's order. It does not know how many launches skipped,
+//! so it counts every launch as an update until [`CudaAdam::progress`] tells; after [`SLOTS`] launches without asking,
+//! [`CudaAdam::prepare`] asks by itself, which waits for the stream. A loop that logs more often never waits for it.
+
+#[cfg(test)]
+mod tests;
+
+use super::{Config, Gradients, OP, Outcome, Scalars};
+use crate::error::check_len;
+use cudarc::driver::{
+    CudaFunction, CudaSlice, CudaStream, CudaView, CudaViewMut, DriverError, LaunchConfig, PushKernelArg,
+    sys::CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT,
+};
+use noam_schedule::{Schedule, Step};
+use std::sync::Arc;
+
+/// How many updates the table on the device reaches ahead.
+pub const SLOTS: u64 = 1024;
+
+/// 64-bit words of one update's [`Scalars`].
+const WORDS: usize = size_of::<Scalars>() / 8;
+
+/// Words of `Progress` in `adam.cu`, and which is which.
+const PROGRESS: usize = 10;
+const UPDATES: usize = 0;
+const FILLED: usize = 1;
+const SKIPPED: usize = 3;
+const BAD_SCALE: usize = 4;
+const NO_RATE: usize = 5;
+const DAMAGED: usize = 6;
+const RATE: usize = 7;
+const NORM: usize = 8;
+const OUTCOME: usize = 9;
+
+/// Threads a block, as `adam.cu` is compiled for.
+const THREADS: u32 = 256;
+
+/// Blocks a multiprocessor: as many as its registers hold (56 a thread on sm_80 and sm_90). More blocks would only add to
+/// the one atomic addition that each makes.
+const BLOCKS_EACH: u32 = 4;
+
+/// Why an update was not enqueued, or its result not read.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CudaError {
+    /// The arguments are at fault. Nothing was enqueued.
+    #[error(transparent)]
+    Argument(#[from] crate::Error),
+    /// The driver refused.
+    #[error("adam: {doing} failed on the CUDA device")]
+    Driver {
+        /// What it was asked to do.
+        doing: &'static str,
+        /// Its answer.
+        source: DriverError,
+    },
+    /// Launches changed nothing because the scale of the gradients was out of its range.
+    #[error(
+        "adam: {launches} launches changed nothing because the gradients' scale in device memory was negative or not \
+         finite; 1 leaves the gradients as they are"
+    )]
+    Scale {
+        /// How many.
+        launches: u64,
+    },
+    /// Launches changed nothing because the table of rates ended.
+    #[error(
+        "adam: {launches} launches changed nothing because their rate was not on the device; call `prepare` once before \
+         each launch or replay"
+    )]
+    NoRate {
+        /// How many.
+        launches: u64,
+    },
+}
+
+fn driver(doing: &'static str) -> impl FnOnce(DriverError) -> CudaError {
+    move |source| CudaError::Driver { doing, source }
+}
+
+/// The buffers of an update in device memory, each of one value a parameter in the same order.
+#[derive(Debug)]
+pub struct CudaState<'a> {
+    /// The parameters.
+    pub params: CudaViewMut<'a, f32>,
+    /// Their gradients; written only with [`Gradients::Clear`].
+    pub grads: CudaViewMut<'a, f32>,
+    /// First moments, zero before the first update.
+    pub m: CudaViewMut<'a, f32>,
+    /// Second moments, zero before the first update.
+    pub v: CudaViewMut<'a, f32>,
+}
+
+/// What the device has done so far.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Progress {
+    /// Updates applied, with those before [`CudaAdam::resume`].
+    pub updates: u64,
+    /// Launches that changed nothing because the norm was not finite.
+    pub skipped: u64,
+    /// Updates that left a parameter or a moment behind that is not finite.
+    pub damaged: u64,
+    /// What the last launch did; `None` before the first.
+    pub last: Option<Outcome>,
+}
+
+/// The two words in device memory that [`CudaAdam::enqueue`] reads: those of [`GradScale`](super::GradScale).
+pub fn gradient_words(norm: f64, scale: f32) -> [u64; 2] {
+    [norm.to_bits(), u64::from(scale.to_bits())]
+}
+
+/// The optimiser on a CUDA device: its constants there, and the count of updates. The moments are the caller's, in
+/// [`CudaState`].
+#[derive(Debug)]
+pub struct CudaAdam {
+    config: Config,
+    stream: Arc<CudaStream>,
+    keep: CudaFunction,
+    clear: CudaFunction,
+    blocks: u32,
+    table: CudaSlice<u64>,
+    progress: CudaSlice<u64>,
+    /// The count, when last asked for.
+    known: u64,
+    /// Calls of `prepare` since then: the count is at most `known + since`.
+    since: u64,
+    /// The table holds the scalars of the updates up to this one.
+    filled: u64,
+}
+
+impl CudaAdam {
+    /// Before the first update. Everything goes on `stream`.
+    ///
+    /// # Errors
+    /// Those of [`Config::check`]; [`CudaError::Driver`] if the driver takes no PTX of ISA 8.0 (it is older than 525),
+    /// the device is older than sm_80, or its memory is full.
+    pub fn new(stream: &Arc<CudaStream>, config: Config) -> Result<Self, CudaError> {
+        Self::resume(stream, config, 0)
+    }
+
+    /// After `updates` updates, as [`Progress::updates`] gave them. The next one is number `updates + 1`.
+    ///
+    /// # Errors
+    /// As [`CudaAdam::new`].
+    pub fn resume(stream: &Arc<CudaStream>, config: Config, updates: u64) -> Result<Self, CudaError> {
+        config.check()?;
+        let context = stream.context();
+        let module = context.load_module(include_str!("adam.ptx").into()).map_err(driver("loading the kernels"))?;
+        let function = |name| module.load_function(name).map_err(driver("loading the kernels"));
+        let multiprocessors = context
+            .attribute(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)
+            .map_err(driver("asking for the number of multiprocessors"))?;
+        let zeros = |words| stream.alloc_zeros(words).map_err(driver("allocating the table of rates"));
+        let mut adam = CudaAdam {
+            config,
+            stream: stream.clone(),
+            keep: function("adam_f32")?,
+            clear: function("adam_f32_clear")?,
+            blocks: multiprocessors.max(1) as u32 * BLOCKS_EACH,
+            table: zeros(SLOTS as usize * WORDS)?,
+            progress: zeros(PROGRESS)?,
+            known: updates,
+            since: 0,
+            filled: updates,
+        };
+        let mut words = [0; PROGRESS];
+        words[UPDATES] = updates;
+        words[FILLED] = updates;
+        stream.memcpy_htod(&words, &mut adam.progress).map_err(driver("setting the count"))?;
+        Ok(adam)
+    }
+
+    /// The constants.
+    pub fn config(&self) -> Config {
+        self.config
+    }
+
+    /// Makes sure that the next launch finds its rate on the device. To be called once before each
+    /// [`enqueue`](CudaAdam::enqueue), or before each replay of a graph that holds one; not while a graph is captured.
+    ///
+    /// `schedule` must be the same each time: rates that are on the device already are not replaced.
+    ///
+    /// # Errors
+    /// Those of [`Config::scalars`] for the next launch's step; [`crate::Error::Size`] after 2^64 - 1 updates;
+    /// [`CudaError::Driver`].
+    pub fn prepare<S: Schedule + ?Sized>(&mut self, schedule: &S) -> Result<(), CudaError> {
+        if self.since >= SLOTS {
+            self.read()?;
+        }
+        let next = self.known.checked_add(self.since + 1).ok_or(crate::Error::Size {
+            op: OP,
+            what: "the count of updates",
+            got: usize::MAX,
+            limit: "less than 2^64 - 1; was it read from a damaged file?",
+        })?;
+        if next > self.filled {
+            self.fill(schedule, next)?;
+        }
+        self.since += 1;
+        Ok(())
+    }
+
+    /// Extends the table to update `next` and as far beyond it as slots are free and the schedule has rates.
+    fn fill<S: Schedule + ?Sized>(&mut self, schedule: &S, next: u64) -> Result<(), CudaError> {
+        let last = self.known.saturating_add(SLOTS);
+        let mut words: Vec<u64> = Vec::new();
+        let mut filled = self.filled;
+        while filled < last {
+            let step = Step::new(filled + 1).map_err(|_| crate::Error::Size {
+                op: OP,
+                what: "the step",
+                got: 0,
+                limit: "at least 1; a count of updates starts at 0",
+            })?;
+            match self.config.scalars(schedule, step) {
+                Ok(scalars) => words.extend(bytemuck::cast::<Scalars, [u64; WORDS]>(scalars)),
+                // A rate further on is wrong: that is for the update that needs it to say.
+                Err(_) if filled >= next => break,
+                Err(error) => return Err(error.into()),
+            }
+            filled += 1;
+        }
+        // The slots from the first free one to the end, then those from the start. A slot is overwritten only once its
+        // update is known to have been applied, and by a copy that the stream makes after it.
+        let first = (self.filled % SLOTS) as usize * WORDS;
+        let (end, start) = words.split_at(words.len().min(SLOTS as usize * WORDS - first));
+        for (at, words) in [(first, end), (0, start)] {
+            if !words.is_empty() {
+                let mut to = self.table.slice_mut(at..at + words.len());
+                self.stream.memcpy_htod(words, &mut to).map_err(driver("copying the rates"))?;
+            }
+        }
+        let mut to = self.progress.slice_mut(FILLED..=FILLED);
+        self.stream.memcpy_htod(&[filled], &mut to).map_err(driver("copying the rates"))?;
+        self.filled = filled;
+        Ok(())
+    }
+
+    /// Enqueues one update, and nothing else: it can be captured. `gradient` holds the two words of
+    /// [`gradient_words`], which may be written on the device. If their norm is not finite when the launch runs, it
+    /// changes nothing but the gradients that it clears.
+    ///
+    /// # Errors
+    /// [`crate::Error::Length`] if the buffers differ in length or `gradient` is not two words; [`CudaError::Driver`].
+    pub fn enqueue(
+        &mut self,
+        gradient: &CudaView<'_, u64>,
+        after: Gradients,
+        state: CudaState<'_>,
+    ) -> Result<(), CudaError> {
+        let CudaState { mut params, mut grads, mut m, mut v } = state;
+        for (arg, got) in [("grads", grads.len()), ("m", m.len()), ("v", v.len())] {
+            check_len(OP, arg, "(params.len())", got, params.len())?;
+        }
+        check_len(OP, "gradient", "(2)", gradient.len(), 2)?;
+        let n = params.len() as u64;
+        let blocks = n.div_ceil(4 * u64::from(THREADS)).clamp(1, u64::from(self.blocks)) as u32;
+        let launch = LaunchConfig { grid_dim: (blocks, 1, 1), block_dim: (THREADS, 1, 1), shared_mem_bytes: 0 };
+        let kernel = match after {
+            Gradients::Keep => &self.keep,
+            Gradients::Clear => &self.clear,
+        };
+        let mut args = self.stream.launch_builder(kernel);
+        args.arg(&mut params).arg(&mut grads).arg(&mut m).arg(&mut v).arg(&n);
+        args.arg(gradient).arg(&self.table).arg(&mut self.progress);
+        // SAFETY: `args` lists the parameters of `adam_f32` and `adam_f32_clear` in number, order and type. params,
+        // grads, m and v hold n values each, as checked above, and the kernel indexes only values below n; it reads two
+        // words of `gradient`, one of SLOTS * WORDS words of `table`, and PROGRESS words of `progress`. What it writes is
+        // borrowed mutably, so no other launch that safe code enqueues on another stream overlaps it, and launches on
+        // this stream run one after the other, as the count needs.
+        unsafe { args.launch(launch) }.map_err(driver("launching the update"))?;
+        Ok(())
+    }
+
+    /// What the device has done; waits for the stream.
+    ///
+    /// # Errors
+    /// [`CudaError::Scale`] and [`CudaError::NoRate`] if it refused launches; [`CudaError::Driver`], also for what went
+    /// wrong in earlier work on the stream.
+    pub fn progress(&mut self) -> Result<Progress, CudaError> {
+        let words = self.read()?;
+        if words[BAD_SCALE] > 0 {
+            return Err(CudaError::Scale { launches: words[BAD_SCALE] });
+        }
+        if words[NO_RATE] > 0 {
+            return Err(CudaError::NoRate { launches: words[NO_RATE] });
+        }
+        let (norm, rate) = (f64::from_bits(words[NORM]), f64::from_bits(words[RATE]));
+        let last = match words[OUTCOME] & 0xff {
+            1 => Step::new(words[UPDATES]).ok().map(|step| Outcome::Applied {
+                step,
+                rate,
+                finite: words[OUTCOME] & 0x100 == 0,
+            }),
+            2 => Some(Outcome::Skipped { norm }),
+            _ => None,
+        };
+        Ok(Progress { updates: words[UPDATES], skipped: words[SKIPPED], damaged: words[DAMAGED], last })
+    }
+
+    /// The words of the device's progress; afterwards the count is known.
+    fn read(&mut self) -> Result<[u64; PROGRESS], CudaError> {
+        let mut words = [0; PROGRESS];
+        self.stream.memcpy_dtoh(&self.progress, &mut words).map_err(driver("reading the count"))?;
+        self.stream.synchronize().map_err(driver("reading the count"))?;
+        self.known = words[UPDATES];
+        self.since = 0;
+        Ok(words)
+    }
+}
