@@ -16,7 +16,7 @@ BEGIN, END = "<!-- table: scripts/bugs.py -->\n", "<!-- end -->\n"
 CASE = re.compile(r"^// (\w+): (<<<.*>>>(?: cooperative)?) (\(.*\))$")
 MARK = re.compile(r"// BUG: (\w+(?: \w+)*)$")
 # What a finding can be about: accesses, barriers, exchanges between lanes, ends, calls, and the branches of a loop.
-CODE = re.compile(r"\b(ld|st|atom|red|cp\.async|bar|shfl|vote|trap|call|bra)\b(?!\w)")
+CODE = re.compile(r"\b(ld|st|atom|red|cp\.async|mbarrier|bar|shfl|vote|trap|call|bra)\b(?!\w)")
 
 
 def cases(source):
@@ -35,11 +35,17 @@ def cases(source):
     return found
 
 
+def in_words(kinds):
+    """The first kind is the bug, the others may come with it."""
+    bug, *others = kinds.split()
+    return f"{bug} ({', '.join(others)})" if others else bug
+
+
 def table():
     rows = ["| case | what is wrong | launch | expected |\n", "| --- | --- | --- | --- |\n"]
     for source in sorted(FOLDER.glob("*.cu")):
         for name, launch, parameters, sentence, marks in cases(source):
-            expected = "; ".join(f"{line}: {kinds.replace(' ', ' or ')}" for line, kinds in marks)
+            expected = "; ".join(f"{line}: {in_words(kinds)}" for line, kinds in marks)
             rows.append(f"| `{source.stem}` `{name}` | {sentence} | `{launch} {parameters}` | {expected} |\n")
     return "".join(rows)
 
