@@ -24,6 +24,7 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+SHARED = ROOT / "crates/kernels/src/cuda"
 
 # Folder name of the golden PTX -> pip package, version, sha256 of its x86_64 wheel, library.
 # 12.0 makes what users run: PTX ISA 8.0, which every driver since 525 accepts. The others make what the emulator's
@@ -159,12 +160,14 @@ class Nvrtc:
 
 
 def headers(source):
-    """Name -> path of what a source includes, directly or through a header: files beside it."""
+    """Name -> path of what a source includes, directly or through a header: files beside it, or those that all
+    operations share."""
     found, todo = {}, [source]
     while todo:
         for name in re.findall(r'^\s*#\s*include\s+"([^"]+)"', todo.pop().read_text(), re.MULTILINE):
             if name not in found:
-                found[name] = source.parent / name
+                beside = source.parent / name
+                found[name] = beside if beside.exists() else SHARED / name
                 todo.append(found[name])
     return found
 

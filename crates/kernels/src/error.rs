@@ -56,6 +56,44 @@ pub enum Error {
         /// The number of rows it may name.
         limit: usize,
     },
+    /// There is no CUDA driver on this machine.
+    #[cfg(feature = "cuda")]
+    #[error(
+        "there is no CUDA driver here (libcuda.so is not found); install NVIDIA's, version 525 or newer, or use the CPU \
+         or the emulated device"
+    )]
+    NoDriver,
+    /// The CUDA driver refused, or a kernel failed.
+    #[cfg(feature = "cuda")]
+    #[error("{op}: {doing} failed on the CUDA device")]
+    Driver {
+        /// The operation.
+        op: &'static str,
+        /// What the driver was asked to do.
+        doing: &'static str,
+        /// Its answer.
+        source: cudarc::driver::DriverError,
+    },
+    /// Memory of another queue, whose work is not in this one's order.
+    #[cfg(feature = "cuda")]
+    #[error("{op}: `{arg}` is memory of another queue; allocate it on the queue that the operation runs on")]
+    Queue {
+        /// The operation.
+        op: &'static str,
+        /// The argument's name.
+        arg: &'static str,
+    },
+    /// Launches that a kernel refused when it ran, for what it found in device memory. They changed nothing.
+    #[cfg(feature = "cuda")]
+    #[error("{op}: {count} launches changed nothing because {why}")]
+    Launches {
+        /// The operation.
+        op: &'static str,
+        /// How many.
+        count: u64,
+        /// Why, and the way out.
+        why: &'static str,
+    },
 }
 
 /// Checks one buffer's length against its shape.

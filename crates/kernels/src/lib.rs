@@ -7,6 +7,8 @@ mod error;
 mod testing;
 
 pub mod buffer;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 pub mod device;
 pub mod isa;
 pub mod lanes;

@@ -13,13 +13,11 @@
 mod tests;
 
 use super::{Config, Gradients, OP, Outcome, Scalars};
+use crate::Error;
+use crate::cuda::{Buffer, Queue, View, ViewMut, driver};
 use crate::error::check_len;
-use cudarc::driver::{
-    CudaFunction, CudaSlice, CudaStream, CudaView, CudaViewMut, DriverError, LaunchConfig, PushKernelArg,
-    sys::CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT,
-};
+use cudarc::driver::{CudaFunction, LaunchConfig, PushKernelArg};
 use noam_schedule::{Schedule, Step};
-use std::sync::Arc;
 
 /// How many updates the table on the device reaches ahead.
 pub const SLOTS: u64 = 1024;
@@ -46,56 +44,21 @@ const THREADS: u32 = 256;
 /// the one atomic addition that each makes.
 const BLOCKS_EACH: u32 = 4;
 
-/// Why an update was not enqueued, or its result not read.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum CudaError {
-    /// The arguments are at fault. Nothing was enqueued.
-    #[error(transparent)]
-    Argument(#[from] crate::Error),
-    /// The driver refused.
-    #[error("adam: {doing} failed on the CUDA device")]
-    Driver {
-        /// What it was asked to do.
-        doing: &'static str,
-        /// Its answer.
-        source: DriverError,
-    },
-    /// Launches changed nothing because the scale of the gradients was out of its range.
-    #[error(
-        "adam: {launches} launches changed nothing because the gradients' scale in device memory was negative or not \
-         finite; 1 leaves the gradients as they are"
-    )]
-    Scale {
-        /// How many.
-        launches: u64,
-    },
-    /// Launches changed nothing because the table of rates ended.
-    #[error(
-        "adam: {launches} launches changed nothing because their rate was not on the device; call `prepare` once before \
-         each launch or replay"
-    )]
-    NoRate {
-        /// How many.
-        launches: u64,
-    },
-}
-
-fn driver(doing: &'static str) -> impl FnOnce(DriverError) -> CudaError {
-    move |source| CudaError::Driver { doing, source }
-}
+const BAD_SCALE_WHY: &str =
+    "the gradients' scale in device memory was negative or not finite; 1 leaves the gradients as they are";
+const NO_RATE_WHY: &str = "their rate was not on the device; call `prepare` once before each launch or replay";
 
 /// The buffers of an update in device memory, each of one value a parameter in the same order.
 #[derive(Debug)]
 pub struct CudaState<'a> {
     /// The parameters.
-    pub params: CudaViewMut<'a, f32>,
+    pub params: ViewMut<'a>,
     /// Their gradients; written only with [`Gradients::Clear`].
-    pub grads: CudaViewMut<'a, f32>,
+    pub grads: ViewMut<'a>,
     /// First moments, zero before the first update.
-    pub m: CudaViewMut<'a, f32>,
+    pub m: ViewMut<'a>,
     /// Second moments, zero before the first update.
-    pub v: CudaViewMut<'a, f32>,
+    pub v: ViewMut<'a>,
 }
 
 /// What the device has done so far.
@@ -121,12 +84,11 @@ pub fn gradient_words(norm: f64, scale: f32) -> [u64; 2] {
 #[derive(Debug)]
 pub struct CudaAdam {
     config: Config,
-    stream: Arc<CudaStream>,
     keep: CudaFunction,
     clear: CudaFunction,
     blocks: u32,
-    table: CudaSlice<u64>,
-    progress: CudaSlice<u64>,
+    table: Buffer<u64>,
+    progress: Buffer<u64>,
     /// The count, when last asked for.
     known: u64,
     /// Calls of `prepare` since then: the count is at most `known + since`.
@@ -136,45 +98,36 @@ pub struct CudaAdam {
 }
 
 impl CudaAdam {
-    /// Before the first update. Everything goes on `stream`.
+    /// Before the first update.
     ///
     /// # Errors
-    /// Those of [`Config::check`]; [`CudaError::Driver`] if the driver takes no PTX of ISA 8.0 (it is older than 525),
-    /// the device is older than sm_80, or its memory is full.
-    pub fn new(stream: &Arc<CudaStream>, config: Config) -> Result<Self, CudaError> {
-        Self::resume(stream, config, 0)
+    /// Those of [`Config::check`]; [`Error::Driver`] if the driver takes no PTX of ISA 8.0 (it is older than 525), the
+    /// device is older than sm_80, or its memory is full.
+    pub fn new(queue: &Queue, config: Config) -> Result<Self, Error> {
+        Self::resume(queue, config, 0)
     }
 
     /// After `updates` updates, as [`Progress::updates`] gave them. The next one is number `updates + 1`.
     ///
     /// # Errors
     /// As [`CudaAdam::new`].
-    pub fn resume(stream: &Arc<CudaStream>, config: Config, updates: u64) -> Result<Self, CudaError> {
+    pub fn resume(queue: &Queue, config: Config, updates: u64) -> Result<Self, Error> {
         config.check()?;
-        let context = stream.context();
-        let module = context.load_module(include_str!("adam.ptx").into()).map_err(driver("loading the kernels"))?;
-        let function = |name| module.load_function(name).map_err(driver("loading the kernels"));
-        let multiprocessors = context
-            .attribute(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)
-            .map_err(driver("asking for the number of multiprocessors"))?;
-        let zeros = |words| stream.alloc_zeros(words).map_err(driver("allocating the table of rates"));
-        let mut adam = CudaAdam {
-            config,
-            stream: stream.clone(),
-            keep: function("adam_f32")?,
-            clear: function("adam_f32_clear")?,
-            blocks: multiprocessors.max(1) as u32 * BLOCKS_EACH,
-            table: zeros(SLOTS as usize * WORDS)?,
-            progress: zeros(PROGRESS)?,
-            known: updates,
-            since: 0,
-            filled: updates,
-        };
+        let module = queue.load(OP, include_str!("adam.ptx"))?;
         let mut words = [0; PROGRESS];
         words[UPDATES] = updates;
         words[FILLED] = updates;
-        stream.memcpy_htod(&words, &mut adam.progress).map_err(driver("setting the count"))?;
-        Ok(adam)
+        Ok(CudaAdam {
+            config,
+            keep: module.function("adam_f32")?,
+            clear: module.function("adam_f32_clear")?,
+            blocks: queue.multiprocessors() * BLOCKS_EACH,
+            table: Buffer::zeros(queue, SLOTS as usize * WORDS)?,
+            progress: Buffer::from_host(queue, &words)?,
+            known: updates,
+            since: 0,
+            filled: updates,
+        })
     }
 
     /// The constants.
@@ -188,13 +141,13 @@ impl CudaAdam {
     /// `schedule` must be the same each time: rates that are on the device already are not replaced.
     ///
     /// # Errors
-    /// Those of [`Config::scalars`] for the next launch's step; [`crate::Error::Size`] after 2^64 - 1 updates;
-    /// [`CudaError::Driver`].
-    pub fn prepare<S: Schedule + ?Sized>(&mut self, schedule: &S) -> Result<(), CudaError> {
+    /// Those of [`Config::scalars`] for the next launch's step; [`Error::Size`] after 2^64 - 1 updates;
+    /// [`Error::Driver`].
+    pub fn prepare<S: Schedule + ?Sized>(&mut self, schedule: &S) -> Result<(), Error> {
         if self.since >= SLOTS {
             self.read()?;
         }
-        let next = self.known.checked_add(self.since + 1).ok_or(crate::Error::Size {
+        let next = self.known.checked_add(self.since + 1).ok_or(Error::Size {
             op: OP,
             what: "the count of updates",
             got: usize::MAX,
@@ -208,12 +161,12 @@ impl CudaAdam {
     }
 
     /// Extends the table to update `next` and as far beyond it as slots are free and the schedule has rates.
-    fn fill<S: Schedule + ?Sized>(&mut self, schedule: &S, next: u64) -> Result<(), CudaError> {
+    fn fill<S: Schedule + ?Sized>(&mut self, schedule: &S, next: u64) -> Result<(), Error> {
         let last = self.known.saturating_add(SLOTS);
         let mut words: Vec<u64> = Vec::new();
         let mut filled = self.filled;
         while filled < last {
-            let step = Step::new(filled + 1).map_err(|_| crate::Error::Size {
+            let step = Step::new(filled + 1).map_err(|_| Error::Size {
                 op: OP,
                 what: "the step",
                 got: 0,
@@ -223,7 +176,7 @@ impl CudaAdam {
                 Ok(scalars) => words.extend(bytemuck::cast::<Scalars, [u64; WORDS]>(scalars)),
                 // A rate further on is wrong: that is for the update that needs it to say.
                 Err(_) if filled >= next => break,
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(error),
             }
             filled += 1;
         }
@@ -233,12 +186,12 @@ impl CudaAdam {
         let (end, start) = words.split_at(words.len().min(SLOTS as usize * WORDS - first));
         for (at, words) in [(first, end), (0, start)] {
             if !words.is_empty() {
-                let mut to = self.table.slice_mut(at..at + words.len());
-                self.stream.memcpy_htod(words, &mut to).map_err(driver("copying the rates"))?;
+                let [mut to] = self.table.view_mut().split([(at, words.len())]);
+                to.write(words)?;
             }
         }
-        let mut to = self.progress.slice_mut(FILLED..=FILLED);
-        self.stream.memcpy_htod(&[filled], &mut to).map_err(driver("copying the rates"))?;
+        let [mut to] = self.progress.view_mut().split([(FILLED, 1)]);
+        to.write(&[filled])?;
         self.filled = filled;
         Ok(())
     }
@@ -248,18 +201,24 @@ impl CudaAdam {
     /// changes nothing but the gradients that it clears.
     ///
     /// # Errors
-    /// [`crate::Error::Length`] if the buffers differ in length or `gradient` is not two words; [`CudaError::Driver`].
+    /// [`Error::Length`] if the buffers differ in length or `gradient` is not two words; [`Error::Driver`].
     pub fn enqueue(
         &mut self,
-        gradient: &CudaView<'_, u64>,
+        queue: &Queue,
+        gradient: &View<'_, u64>,
         after: Gradients,
         state: CudaState<'_>,
-    ) -> Result<(), CudaError> {
+    ) -> Result<(), Error> {
         let CudaState { mut params, mut grads, mut m, mut v } = state;
         for (arg, got) in [("grads", grads.len()), ("m", m.len()), ("v", v.len())] {
             check_len(OP, arg, "(params.len())", got, params.len())?;
         }
         check_len(OP, "gradient", "(2)", gradient.len(), 2)?;
+        gradient.check_queue(OP, "gradient", queue)?;
+        self.progress.view().check_queue(OP, "its own table", queue)?;
+        for (arg, view) in [("params", &params), ("grads", &grads), ("m", &m), ("v", &v)] {
+            view.check_queue(OP, arg, queue)?;
+        }
         let n = params.len() as u64;
         let blocks = n.div_ceil(4 * u64::from(THREADS)).clamp(1, u64::from(self.blocks)) as u32;
         let launch = LaunchConfig { grid_dim: (blocks, 1, 1), block_dim: (THREADS, 1, 1), shared_mem_bytes: 0 };
@@ -267,30 +226,31 @@ impl CudaAdam {
             Gradients::Keep => &self.keep,
             Gradients::Clear => &self.clear,
         };
-        let mut args = self.stream.launch_builder(kernel);
-        args.arg(&mut params).arg(&mut grads).arg(&mut m).arg(&mut v).arg(&n);
-        args.arg(gradient).arg(&self.table).arg(&mut self.progress);
+        let (table, mut progress) = (self.table.view(), self.progress.view_mut());
+        let mut args = queue.stream().launch_builder(kernel);
+        args.arg(params.pointer()).arg(grads.pointer()).arg(m.pointer()).arg(v.pointer()).arg(&n);
+        args.arg(gradient.pointer()).arg(table.pointer()).arg(progress.pointer());
         // SAFETY: `args` lists the parameters of `adam_f32` and `adam_f32_clear` in number, order and type. params,
         // grads, m and v hold n values each, as checked above, and the kernel indexes only values below n; it reads two
         // words of `gradient`, one of SLOTS * WORDS words of `table`, and PROGRESS words of `progress`. What it writes is
-        // borrowed mutably, so no other launch that safe code enqueues on another stream overlaps it, and launches on
-        // this stream run one after the other, as the count needs.
-        unsafe { args.launch(launch) }.map_err(driver("launching the update"))?;
+        // borrowed mutably. All of it is memory of this queue, as checked, whose launches run one after the other, as the
+        // count needs.
+        unsafe { args.launch(launch) }.map_err(driver(OP, "launching the update"))?;
         Ok(())
     }
 
     /// What the device has done; waits for the stream.
     ///
     /// # Errors
-    /// [`CudaError::Scale`] and [`CudaError::NoRate`] if it refused launches; [`CudaError::Driver`], also for what went
+    /// [`Error::Launches`] if it refused some; [`Error::Driver`], also for what went
     /// wrong in earlier work on the stream.
-    pub fn progress(&mut self) -> Result<Progress, CudaError> {
+    pub fn progress(&mut self) -> Result<Progress, Error> {
         let words = self.read()?;
         if words[BAD_SCALE] > 0 {
-            return Err(CudaError::Scale { launches: words[BAD_SCALE] });
+            return Err(Error::Launches { op: OP, count: words[BAD_SCALE], why: BAD_SCALE_WHY });
         }
         if words[NO_RATE] > 0 {
-            return Err(CudaError::NoRate { launches: words[NO_RATE] });
+            return Err(Error::Launches { op: OP, count: words[NO_RATE], why: NO_RATE_WHY });
         }
         let (norm, rate) = (f64::from_bits(words[NORM]), f64::from_bits(words[RATE]));
         let last = match words[OUTCOME] & 0xff {
@@ -306,10 +266,9 @@ impl CudaAdam {
     }
 
     /// The words of the device's progress; afterwards the count is known.
-    fn read(&mut self) -> Result<[u64; PROGRESS], CudaError> {
+    fn read(&mut self) -> Result<[u64; PROGRESS], Error> {
         let mut words = [0; PROGRESS];
-        self.stream.memcpy_dtoh(&self.progress, &mut words).map_err(driver("reading the count"))?;
-        self.stream.synchronize().map_err(driver("reading the count"))?;
+        self.progress.view().read(&mut words)?;
         self.known = words[UPDATES];
         self.since = 0;
         Ok(words)

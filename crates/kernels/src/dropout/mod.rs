@@ -62,6 +62,12 @@ impl Dropout {
         self.scale
     }
 
+    /// What a kernel is told: threshold, scale, key, step, place.
+    #[cfg(feature = "cuda")]
+    pub(crate) fn words(&self) -> (u32, f32, [u32; 2], u32, u32) {
+        (self.threshold, self.scale, self.key, self.step, self.place)
+    }
+
     /// The factors (0 or [`Dropout::scale`]) of 32 consecutive lane numbers from `lane` on, for all eight pieces.
     ///
     /// `result[k][l]` belongs to piece `k` of the block with counter (`row`, `lane + l`, place, step).

@@ -1,19 +1,12 @@
 //! The device's bits are the CPU's, and so are its count and its outcomes.
 
-use super::{CudaAdam, CudaError, CudaState, Progress, SLOTS, gradient_words};
+use super::{CudaAdam, CudaState, Progress, SLOTS, gradient_words};
+use crate::Error;
 use crate::adam::{Adam, Config, GradScale, Gradients, Outcome, State};
-use crate::testing::words;
+use crate::cuda::{Buffer, Queue};
+use crate::testing::{bits_but_nan, cuda::device, words};
 use cudarc::driver::sys::{CUgraphInstantiate_flags, CUstreamCaptureMode};
-use cudarc::driver::{CudaContext, CudaSlice, CudaStream};
 use noam_schedule::{Noam, Schedule, Step};
-use std::sync::Arc;
-
-/// A stream of the device that the tests run on.
-fn device() -> Arc<CudaStream> {
-    // SAFETY: this opens and closes the driver's library, as the next line does for good.
-    assert!(unsafe { cudarc::driver::sys::is_culib_present() }, "there is no CUDA driver, emulated or other");
-    CudaContext::new(0).unwrap().new_stream().unwrap()
-}
 
 /// The four buffers on the host: params, grads, m, v.
 #[derive(Clone)]
@@ -40,26 +33,24 @@ impl Host {
         State { params, grads, m, v }
     }
 
-    /// Bits, with one pattern for every NaN: which operand's payload survives is not fixed.
     fn bits(&self) -> Vec<u32> {
-        self.0.iter().flatten().map(|x| if x.is_nan() { u32::MAX } else { x.to_bits() }).collect()
+        self.0.iter().flat_map(|x| bits_but_nan(x)).collect()
     }
 }
 
 /// The four buffers on the device, each with `before` values in front of it that no update may touch.
 struct Device {
-    buffers: [CudaSlice<f32>; 4],
+    buffers: [Buffer; 4],
     before: usize,
 }
 
 const UNTOUCHED: f32 = 17.0;
 
 impl Device {
-    fn new(stream: &Arc<CudaStream>, host: &Host, before: usize) -> Self {
+    fn new(queue: &Queue, host: &Host, before: usize) -> Self {
         let buffers = host.0.each_ref().map(|x| {
             let padded: Vec<f32> = std::iter::repeat_n(UNTOUCHED, before).chain(x.iter().copied()).collect();
-            // A buffer of no bytes cannot be had, hence the one value more.
-            stream.clone_htod(&[padded, vec![UNTOUCHED]].concat()).unwrap()
+            Buffer::from_host(queue, &[padded, vec![UNTOUCHED]].concat()).unwrap()
         });
         Device { buffers, before }
     }
@@ -67,16 +58,16 @@ impl Device {
     fn state(&mut self) -> CudaState<'_> {
         let before = self.before;
         let [params, grads, m, v] = self.buffers.each_mut().map(|x| {
-            let end = x.len() - 1;
-            x.slice_mut(before..end)
+            let n = x.len() - before - 1;
+            let [view] = x.view_mut().split([(before, n)]);
+            view
         });
         CudaState { params, grads, m, v }
     }
 
-    fn to_host(&self, stream: &Arc<CudaStream>) -> Host {
+    fn to_host(&self) -> Host {
         Host(self.buffers.each_ref().map(|x| {
-            let mut x = stream.clone_dtoh(x).unwrap();
-            stream.synchronize().unwrap();
+            let mut x = x.read().unwrap();
             assert_eq!(x.pop(), Some(UNTOUCHED));
             assert!(x.drain(..self.before).all(|x| x == UNTOUCHED));
             x
@@ -86,15 +77,15 @@ impl Device {
 
 /// One update on both, with all comparisons.
 fn update(
-    stream: &Arc<CudaStream>,
+    queue: &Queue,
     (adam, host): (&mut Adam, &mut Host),
     (cuda, device): (&mut CudaAdam, &mut Device),
     schedule: &impl Schedule,
     gradient: GradScale,
 ) -> Outcome {
-    let words = stream.clone_htod(&gradient_words(gradient.norm, gradient.scale)).unwrap();
+    let words = Buffer::from_host(queue, &gradient_words(gradient.norm, gradient.scale)).unwrap();
     cuda.prepare(schedule).unwrap();
-    cuda.enqueue(&words.as_view(), gradient.after, device.state()).unwrap();
+    cuda.enqueue(queue, &words.view(), gradient.after, device.state()).unwrap();
     let got = cuda.progress().unwrap();
     let want = adam.update(schedule, gradient, host.state()).unwrap();
     assert_eq!(got.updates, adam.updates());
@@ -102,25 +93,25 @@ fn update(
         (Outcome::Skipped { norm: a }, Outcome::Skipped { norm: b }) => assert_eq!(a.to_bits(), b.to_bits()),
         (a, b) => assert_eq!(a, b),
     }
-    assert!(device.to_host(stream).bits() == host.bits(), "update {}", adam.updates());
+    assert!(device.to_host().bits() == host.bits(), "update {}", adam.updates());
     want
 }
 
 #[test]
 fn the_devices_bits_are_the_cpus() {
-    let stream = device();
+    let queue = device();
     let noam = Noam::new(512, 40, 1.0).unwrap();
     let decayed = Config { beta1: 0.95, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.01 };
     // Lengths around a vector, a warp's vectors, a block and several; buffers that are aligned to 16 bytes and not.
     for n in [0, 1, 3, 4, 5, 127, 128, 129, 1023, 1024, 1025, 5003] {
         for (before, config, awkward) in [(0, Config::default(), false), (1, decayed, true), (4, decayed, true)] {
             let mut host = Host::new(n, 5, awkward);
-            let mut device = Device::new(&stream, &host, before);
+            let mut device = Device::new(&queue, &host, before);
             let mut adam = Adam::resume(config, 7).unwrap();
-            let mut cuda = CudaAdam::resume(&stream, config, 7).unwrap();
+            let mut cuda = CudaAdam::resume(&queue, config, 7).unwrap();
             for (scale, after) in [(0.75, Gradients::Keep), (1.0, Gradients::Keep), (0.3, Gradients::Clear)] {
                 let gradient = GradScale { norm: 1.0, scale, after };
-                let _ = update(&stream, (&mut adam, &mut host), (&mut cuda, &mut device), &noam, gradient);
+                let _ = update(&queue, (&mut adam, &mut host), (&mut cuda, &mut device), &noam, gradient);
             }
         }
     }
@@ -128,12 +119,12 @@ fn the_devices_bits_are_the_cpus() {
 
 #[test]
 fn a_skipped_update_advances_nothing_and_still_clears() {
-    let stream = device();
+    let queue = device();
     let noam = Noam::new(64, 4, 1.0).unwrap();
     let mut host = Host::new(1030, 9, false);
-    let mut device = Device::new(&stream, &host, 0);
+    let mut device = Device::new(&queue, &host, 0);
     let mut adam = Adam::new(Config::default()).unwrap();
-    let mut cuda = CudaAdam::new(&stream, Config::default()).unwrap();
+    let mut cuda = CudaAdam::new(&queue, Config::default()).unwrap();
     assert_eq!(cuda.progress().unwrap(), Progress { updates: 0, skipped: 0, damaged: 0, last: None });
     let norms = [1.0, f64::NAN, 0.0, f64::INFINITY, f64::NEG_INFINITY, f64::MAX];
     for after in [Gradients::Keep, Gradients::Clear] {
@@ -142,7 +133,7 @@ fn a_skipped_update_advances_nothing_and_still_clears() {
             let scale = if norm.is_finite() { 0.5 } else { f32::NAN };
             let before = (adam.updates(), host.0[0].clone());
             let gradient = GradScale { norm, scale, after };
-            let outcome = update(&stream, (&mut adam, &mut host), (&mut cuda, &mut device), &noam, gradient);
+            let outcome = update(&queue, (&mut adam, &mut host), (&mut cuda, &mut device), &noam, gradient);
             assert_eq!(matches!(outcome, Outcome::Skipped { .. }), !norm.is_finite());
             if !norm.is_finite() {
                 assert_eq!((adam.updates(), host.0[0].clone()), before);
@@ -155,18 +146,18 @@ fn a_skipped_update_advances_nothing_and_still_clears() {
 
 #[test]
 fn damage_is_told() {
-    let stream = device();
+    let queue = device();
     let noam = Noam::new(64, 4, 1.0).unwrap();
     let n = 3000;
     for buffer in [0, 1, 2, 3] {
         for at in [0, 5, n / 2, n - 1] {
             let mut host = Host::new(n, 2, false);
             host.0[buffer][at] = f32::NAN;
-            let mut device = Device::new(&stream, &host, 0);
+            let mut device = Device::new(&queue, &host, 0);
             let mut adam = Adam::new(Config::default()).unwrap();
-            let mut cuda = CudaAdam::new(&stream, Config::default()).unwrap();
+            let mut cuda = CudaAdam::new(&queue, Config::default()).unwrap();
             let gradient = GradScale { norm: 1.0, scale: 1.0, after: Gradients::Keep };
-            let outcome = update(&stream, (&mut adam, &mut host), (&mut cuda, &mut device), &noam, gradient);
+            let outcome = update(&queue, (&mut adam, &mut host), (&mut cuda, &mut device), &noam, gradient);
             assert!(matches!(outcome, Outcome::Applied { finite: false, .. }), "{buffer} {at}");
             assert_eq!(cuda.progress().unwrap().damaged, 1);
         }
@@ -176,45 +167,45 @@ fn damage_is_told() {
 #[test]
 fn the_table_of_rates_goes_round() {
     // Without asking for the progress, past the table's end, with skipped launches in between.
-    let stream = device();
+    let queue = device();
     let noam = Noam::new(512, 300, 1.0).unwrap();
     let start = SLOTS - 3;
     let mut host = Host::new(9, 1, false);
-    let mut device = Device::new(&stream, &host, 0);
+    let mut device = Device::new(&queue, &host, 0);
     let mut adam = Adam::resume(Config::default(), start).unwrap();
-    let mut cuda = CudaAdam::resume(&stream, Config::default(), start).unwrap();
+    let mut cuda = CudaAdam::resume(&queue, Config::default(), start).unwrap();
     let launches = SLOTS + 40;
     for i in 0..launches {
         let norm = if i % 7 == 3 { f64::NAN } else { 1.0 };
         let gradient = GradScale { norm, scale: 1.0, after: Gradients::Keep };
-        let words = stream.clone_htod(&gradient_words(norm, 1.0)).unwrap();
+        let words = Buffer::from_host(&queue, &gradient_words(norm, 1.0)).unwrap();
         cuda.prepare(&noam).unwrap();
-        cuda.enqueue(&words.as_view(), Gradients::Keep, device.state()).unwrap();
+        cuda.enqueue(&queue, &words.view(), Gradients::Keep, device.state()).unwrap();
         let _ = adam.update(&noam, gradient, host.state()).unwrap();
     }
     let progress = cuda.progress().unwrap();
     assert_eq!(progress.updates, adam.updates());
     assert_eq!(progress.updates + progress.skipped, start + launches);
-    assert!(device.to_host(&stream).bits() == host.bits());
+    assert!(device.to_host().bits() == host.bits());
 }
 
 #[test]
 fn a_captured_launch_replays_with_the_next_rate() {
-    let stream = device();
+    let queue = device();
     let noam = Noam::new(512, 5, 1.0).unwrap();
     let mut host = Host::new(2050, 3, false);
-    let mut device = Device::new(&stream, &host, 0);
+    let mut device = Device::new(&queue, &host, 0);
     let mut adam = Adam::new(Config::default()).unwrap();
-    let mut cuda = CudaAdam::new(&stream, Config::default()).unwrap();
-    let mut words = stream.clone_htod(&gradient_words(1.0, 0.5)).unwrap();
-    stream.synchronize().unwrap();
-    stream.begin_capture(CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL).unwrap();
-    cuda.enqueue(&words.as_view(), Gradients::Keep, device.state()).unwrap();
+    let mut cuda = CudaAdam::new(&queue, Config::default()).unwrap();
+    let mut words = Buffer::from_host(&queue, &gradient_words(1.0, 0.5)).unwrap();
+    queue.wait().unwrap();
+    queue.stream().begin_capture(CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL).unwrap();
+    cuda.enqueue(&queue, &words.view(), Gradients::Keep, device.state()).unwrap();
     let flags = CUgraphInstantiate_flags::CUDA_GRAPH_INSTANTIATE_FLAG_AUTO_FREE_ON_LAUNCH;
-    let graph = stream.end_capture(flags).unwrap().unwrap();
+    let graph = queue.stream().end_capture(flags).unwrap().unwrap();
     assert_eq!(cuda.progress().unwrap().last, None);
     for norm in [1.0, 2.0, f64::NAN, 3.0, f64::INFINITY, 4.0] {
-        stream.memcpy_htod(&gradient_words(norm, 0.5), &mut words).unwrap();
+        words.view_mut().write(&gradient_words(norm, 0.5)).unwrap();
         cuda.prepare(&noam).unwrap();
         graph.launch().unwrap();
         let gradient = GradScale { norm, scale: 0.5, after: Gradients::Keep };
@@ -226,33 +217,33 @@ fn a_captured_launch_replays_with_the_next_rate() {
         progress.last,
         Some(Outcome::Applied { step: Step::new(4).unwrap(), rate: noam.rate(Step::new(4).unwrap()), finite: true })
     );
-    assert!(device.to_host(&stream).bits() == host.bits());
+    assert!(device.to_host().bits() == host.bits());
 }
 
 #[test]
 fn refused_launches_change_nothing_and_are_told() {
-    let stream = device();
+    let queue = device();
     let noam = Noam::new(64, 4, 1.0).unwrap();
     let host = Host::new(300, 8, false);
     for scale in [-1.0, f32::INFINITY, f32::NAN] {
-        let mut device = Device::new(&stream, &host, 0);
-        let mut cuda = CudaAdam::new(&stream, Config::default()).unwrap();
-        let words = stream.clone_htod(&gradient_words(1.0, scale)).unwrap();
+        let mut device = Device::new(&queue, &host, 0);
+        let mut cuda = CudaAdam::new(&queue, Config::default()).unwrap();
+        let words = Buffer::from_host(&queue, &gradient_words(1.0, scale)).unwrap();
         cuda.prepare(&noam).unwrap();
-        cuda.enqueue(&words.as_view(), Gradients::Clear, device.state()).unwrap();
-        assert_eq!(cuda.progress(), Err(CudaError::Scale { launches: 1 }));
-        assert!(device.to_host(&stream).bits() == host.bits(), "{scale}");
+        cuda.enqueue(&queue, &words.view(), Gradients::Clear, device.state()).unwrap();
+        assert_eq!(cuda.progress(), Err(Error::Launches { op: "adam", count: 1, why: super::BAD_SCALE_WHY }));
+        assert!(device.to_host().bits() == host.bits(), "{scale}");
     }
     // Nobody has prepared.
-    let mut device = Device::new(&stream, &host, 0);
-    let mut cuda = CudaAdam::new(&stream, Config::default()).unwrap();
-    let words = stream.clone_htod(&gradient_words(1.0, 1.0)).unwrap();
+    let mut device = Device::new(&queue, &host, 0);
+    let mut cuda = CudaAdam::new(&queue, Config::default()).unwrap();
+    let words = Buffer::from_host(&queue, &gradient_words(1.0, 1.0)).unwrap();
     for _ in 0..2 {
-        cuda.enqueue(&words.as_view(), Gradients::Clear, device.state()).unwrap();
+        cuda.enqueue(&queue, &words.view(), Gradients::Clear, device.state()).unwrap();
     }
-    assert_eq!(cuda.progress(), Err(CudaError::NoRate { launches: 2 }));
-    assert!(device.to_host(&stream).bits() == host.bits());
-    assert!(CudaAdam::new(&stream, Config { beta1: 1.0, ..Config::default() }).is_err());
+    assert_eq!(cuda.progress(), Err(Error::Launches { op: "adam", count: 2, why: super::NO_RATE_WHY }));
+    assert!(device.to_host().bits() == host.bits());
+    assert!(CudaAdam::new(&queue, Config { beta1: 1.0, ..Config::default() }).is_err());
 }
 
 /// A rate that turns negative after some steps.
@@ -266,13 +257,13 @@ impl Schedule for Ends {
 
 #[test]
 fn a_bad_rate_is_refused_at_its_step_and_not_before() {
-    let stream = device();
-    let mut cuda = CudaAdam::new(&stream, Config::default()).unwrap();
-    let mut device = Device::new(&stream, &Host::new(5, 1, false), 0);
-    let words = stream.clone_htod(&gradient_words(1.0, 1.0)).unwrap();
+    let queue = device();
+    let mut cuda = CudaAdam::new(&queue, Config::default()).unwrap();
+    let mut device = Device::new(&queue, &Host::new(5, 1, false), 0);
+    let words = Buffer::from_host(&queue, &gradient_words(1.0, 1.0)).unwrap();
     for _ in 0..3 {
         cuda.prepare(&Ends(3)).unwrap();
-        cuda.enqueue(&words.as_view(), Gradients::Keep, device.state()).unwrap();
+        cuda.enqueue(&queue, &words.view(), Gradients::Keep, device.state()).unwrap();
     }
     for _ in 0..2 {
         let text = cuda.prepare(&Ends(3)).unwrap_err().to_string();
@@ -280,32 +271,27 @@ fn a_bad_rate_is_refused_at_its_step_and_not_before() {
     }
     assert_eq!(cuda.progress().unwrap().updates, 3);
     // The count's end.
-    let mut cuda = CudaAdam::resume(&stream, Config::default(), u64::MAX).unwrap();
+    let mut cuda = CudaAdam::resume(&queue, Config::default(), u64::MAX).unwrap();
     assert!(cuda.prepare(&Ends(3)).unwrap_err().to_string().contains("count of updates"));
 }
 
 #[test]
 fn lengths_that_differ_are_refused() {
-    let stream = device();
-    let mut cuda = CudaAdam::new(&stream, Config::default()).unwrap();
-    let words = stream.clone_htod(&gradient_words(1.0, 1.0)).unwrap();
-    let mut device = Device::new(&stream, &Host::new(5, 1, false), 0);
+    let queue = device();
+    let mut cuda = CudaAdam::new(&queue, Config::default()).unwrap();
+    let words = Buffer::from_host(&queue, &gradient_words(1.0, 1.0)).unwrap();
+    let mut device = Device::new(&queue, &Host::new(5, 1, false), 0);
     for which in 0..3 {
         let CudaState { params, grads, m, v } = device.state();
-        let [mut params, mut grads, mut m, mut v] = [params, grads, m, v];
-        let short = [&mut grads, &mut m, &mut v].map(|x| x.len() - 1)[which];
-        let mut lengths = [5; 3];
-        lengths[which] = short;
-        let state = CudaState {
-            params: params.slice_mut(..),
-            grads: grads.slice_mut(..lengths[0]),
-            m: m.slice_mut(..lengths[1]),
-            v: v.slice_mut(..lengths[2]),
-        };
-        let text = cuda.enqueue(&words.as_view(), Gradients::Keep, state).unwrap_err().to_string();
+        let mut lengths = [5; 4];
+        lengths[which + 1] = 4;
+        let mut views = [params, grads, m, v].into_iter().zip(lengths).map(|(view, len)| view.split([(0, len)]));
+        let mut next = || views.next().map(|[view]| view).unwrap();
+        let state = CudaState { params: next(), grads: next(), m: next(), v: next() };
+        let text = cuda.enqueue(&queue, &words.view(), Gradients::Keep, state).unwrap_err().to_string();
         assert!(text.contains("holds 4 values"), "{text}");
     }
-    let one = words.slice(..1);
-    let text = cuda.enqueue(&one, Gradients::Keep, device.state()).unwrap_err().to_string();
+    let one = words.view().part(0, 1);
+    let text = cuda.enqueue(&queue, &one, Gradients::Keep, device.state()).unwrap_err().to_string();
     assert!(text.contains("`gradient` holds 1 values"), "{text}");
 }

@@ -1,0 +1,303 @@
+//! Device memory of a queue, and parts of it.
+
+use super::driver;
+use crate::{Error, error::check_len};
+use cudarc::driver::{CudaSlice, CudaStream, DeviceRepr, ValidAsZeroBits};
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+const OP: &str = "cuda memory";
+
+/// Device memory, of any length.
+#[derive(Debug)]
+pub struct Buffer<T = f32> {
+    /// One value at least, since no driver has an allocation of no bytes.
+    slice: CudaSlice<T>,
+    address: u64,
+    len: usize,
+}
+
+impl<T: DeviceRepr + ValidAsZeroBits + Copy> Buffer<T> {
+    /// `len` zeros, in memory of this queue.
+    ///
+    /// # Errors
+    /// [`Error::Driver`] if the device has no room.
+    pub fn zeros(queue: &super::Queue, len: usize) -> Result<Self, Error> {
+        Self::zeros_on(queue.stream(), len)
+    }
+
+    pub(super) fn zeros_on(stream: &Arc<CudaStream>, len: usize) -> Result<Self, Error> {
+        let slice = stream.alloc_zeros(len.max(1)).map_err(driver(OP, "allocating"))?;
+        let address = cudarc::driver::DevicePtr::device_ptr(&slice, stream).0;
+        Ok(Buffer { slice, address, len })
+    }
+
+    /// These values, in memory of this queue.
+    ///
+    /// # Errors
+    /// [`Error::Driver`] if the device has no room.
+    pub fn from_host(queue: &super::Queue, values: &[T]) -> Result<Self, Error> {
+        let mut buffer = Self::zeros(queue, values.len())?;
+        buffer.view_mut().write(values)?;
+        Ok(buffer)
+    }
+
+    /// Copies everything to the host; waits for the queue.
+    ///
+    /// # Errors
+    /// [`Error::Driver`], also for what went wrong in earlier work.
+    pub fn read(&self) -> Result<Vec<T>, Error> {
+        let mut values = vec![T::zeroed(); self.len];
+        self.view().read(&mut values)?;
+        Ok(values)
+    }
+}
+
+/// The zero of a type that has one of zero bits, without `unsafe`.
+trait Zeroed: Sized {
+    fn zeroed() -> Self;
+}
+
+impl<T: ValidAsZeroBits + Copy> Zeroed for T {
+    fn zeroed() -> T {
+        // SAFETY: `ValidAsZeroBits` says that zero bits are a value of this type.
+        unsafe { std::mem::zeroed() }
+    }
+}
+
+impl<T> Buffer<T> {
+    /// Number of values.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    pub(super) fn address(&self) -> u64 {
+        self.address
+    }
+
+    /// All of it, to read.
+    pub fn view(&self) -> View<'_, T> {
+        View { address: self.address, len: self.len, stream: self.slice.stream(), values: PhantomData }
+    }
+
+    /// All of it, to write.
+    pub fn view_mut(&mut self) -> ViewMut<'_, T> {
+        ViewMut { address: self.address, len: self.len, stream: self.slice.stream(), values: PhantomData }
+    }
+}
+
+/// A part of a buffer, to read.
+#[derive(Debug)]
+pub struct View<'a, T = f32> {
+    address: u64,
+    len: usize,
+    stream: &'a Arc<CudaStream>,
+    values: PhantomData<&'a [T]>,
+}
+
+impl<T> Clone for View<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for View<'_, T> {}
+
+/// A part of a buffer, to write.
+#[derive(Debug)]
+pub struct ViewMut<'a, T = f32> {
+    address: u64,
+    len: usize,
+    stream: &'a Arc<CudaStream>,
+    values: PhantomData<&'a mut [T]>,
+}
+
+/// The address of value `start` of `len`, if `count` values follow it there. Panics if not: our own mistake, never input.
+fn part<T>(address: u64, len: usize, start: usize, count: usize) -> u64 {
+    assert!(start <= len && count <= len - start, "values {start} to {start} + {count} of {len}");
+    address + (start * size_of::<T>()) as u64
+}
+
+impl<'a, T> View<'a, T> {
+    /// Number of values.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The device address, as an argument of a launch.
+    pub fn pointer(&self) -> &u64 {
+        &self.address
+    }
+
+    /// `count` values from `start` on. Panics if there are fewer.
+    pub fn part(&self, start: usize, count: usize) -> View<'a, T> {
+        View { address: part::<T>(self.address, self.len, start, count), len: count, ..*self }
+    }
+
+    /// Refuses memory of another queue, whose work may go on beside this one's.
+    ///
+    /// # Errors
+    /// [`Error::Queue`].
+    pub fn check_queue(&self, op: &'static str, arg: &'static str, queue: &super::Queue) -> Result<(), Error> {
+        check_stream(op, arg, self.stream, queue)
+    }
+}
+
+impl<T: DeviceRepr> View<'_, T> {
+    /// Copies to the host; waits for the queue.
+    ///
+    /// # Errors
+    /// [`Error::Length`] if `values` has another length; [`Error::Driver`], also for what went wrong in earlier work.
+    pub fn read(&self, values: &mut [T]) -> Result<(), Error> {
+        check_len(OP, "values", "(view)", values.len(), self.len)?;
+        if self.len > 0 {
+            self.stream.context().bind_to_thread().map_err(driver(OP, "copying to the host"))?;
+            // SAFETY: the view's memory is an allocation that its buffer keeps alive, of at least as many bytes as
+            // `values`, on the context just bound; `values` stays borrowed until the stream has been waited for below.
+            unsafe { cudarc::driver::result::memcpy_dtoh_async(values, self.address, self.stream.cu_stream()) }
+                .map_err(driver(OP, "copying to the host"))?;
+        }
+        self.stream.synchronize().map_err(driver(OP, "waiting for the device"))
+    }
+}
+
+impl<'a, T> ViewMut<'a, T> {
+    /// Number of values.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The device address, as an argument of a launch.
+    pub fn pointer(&mut self) -> &u64 {
+        &self.address
+    }
+
+    /// Gives up writing.
+    pub fn into_view(self) -> View<'a, T> {
+        View { address: self.address, len: self.len, stream: self.stream, values: PhantomData }
+    }
+
+    /// The same part for a shorter time.
+    pub fn reborrow(&mut self) -> ViewMut<'_, T> {
+        ViewMut { address: self.address, len: self.len, stream: self.stream, values: PhantomData }
+    }
+
+    /// To read, for a shorter time.
+    pub fn as_view(&self) -> View<'_, T> {
+        View { address: self.address, len: self.len, stream: self.stream, values: PhantomData }
+    }
+
+    /// Disjoint parts `(start, count)`. Panics if they overlap or lie outside: our own mistake, never input.
+    pub fn split<const N: usize>(self, parts: [(usize, usize); N]) -> [ViewMut<'a, T>; N] {
+        let mut sorted = parts;
+        sorted.sort_unstable();
+        assert!(sorted.is_sorted_by(|a, b| a.0 + a.1 <= b.0 || a.1 == 0), "parts that overlap: {parts:?}");
+        parts.map(|(start, count)| ViewMut {
+            address: part::<T>(self.address, self.len, start, count),
+            len: count,
+            stream: self.stream,
+            values: PhantomData,
+        })
+    }
+
+    /// See [`View::check_queue`].
+    ///
+    /// # Errors
+    /// [`Error::Queue`].
+    pub fn check_queue(&self, op: &'static str, arg: &'static str, queue: &super::Queue) -> Result<(), Error> {
+        check_stream(op, arg, self.stream, queue)
+    }
+}
+
+impl<T: DeviceRepr> ViewMut<'_, T> {
+    /// Copies from the host, in the queue's order. Returns once `values` may be changed again.
+    ///
+    /// # Errors
+    /// [`Error::Length`] if `values` has another length; [`Error::Driver`].
+    pub fn write(&mut self, values: &[T]) -> Result<(), Error> {
+        check_len(OP, "values", "(view)", values.len(), self.len)?;
+        if self.len == 0 {
+            return Ok(());
+        }
+        self.stream.context().bind_to_thread().map_err(driver(OP, "copying to the device"))?;
+        // SAFETY: the view's memory is an allocation that its buffer keeps alive, of at least as many bytes as `values`,
+        // on the context just bound, and borrowed mutably. The driver has read pageable memory when the call returns.
+        unsafe { cudarc::driver::result::memcpy_htod_async(self.address, values, self.stream.cu_stream()) }
+            .map_err(driver(OP, "copying to the device"))
+    }
+}
+
+fn check_stream(
+    op: &'static str,
+    arg: &'static str,
+    stream: &Arc<CudaStream>,
+    queue: &super::Queue,
+) -> Result<(), Error> {
+    if Arc::ptr_eq(stream, queue.stream()) { Ok(()) } else { Err(Error::Queue { op, arg }) }
+}
+
+/// 32-bit indices on the device, with the host's copy, by which they are checked before a launch.
+#[derive(Debug)]
+pub struct Indices {
+    device: Buffer<u32>,
+    host: Vec<u32>,
+}
+
+impl Indices {
+    /// None, with room for `capacity`.
+    ///
+    /// # Errors
+    /// [`Error::Driver`] if the device has no room.
+    pub fn new(queue: &super::Queue, capacity: usize) -> Result<Self, Error> {
+        Ok(Indices { device: Buffer::zeros(queue, capacity)?, host: Vec::with_capacity(capacity) })
+    }
+
+    /// These.
+    ///
+    /// # Errors
+    /// [`Error::Driver`] if the device has no room.
+    pub fn from_host(queue: &super::Queue, values: &[u32]) -> Result<Self, Error> {
+        let mut indices = Indices::new(queue, values.len())?;
+        indices.set(queue, values)?;
+        Ok(indices)
+    }
+
+    /// Replaces them; allocates only to grow.
+    ///
+    /// # Errors
+    /// [`Error::Driver`] if the device has no room, or the copy fails.
+    pub fn set(&mut self, queue: &super::Queue, values: &[u32]) -> Result<(), Error> {
+        if values.len() > self.device.len() {
+            self.device = Buffer::zeros(queue, values.len())?;
+        }
+        self.device.view_mut().split([(0, values.len())])[0].write(values)?;
+        self.host.clear();
+        self.host.extend_from_slice(values);
+        Ok(())
+    }
+
+    /// The host's copy.
+    pub fn host(&self) -> &[u32] {
+        &self.host
+    }
+
+    /// The device's.
+    pub fn view(&self) -> View<'_, u32> {
+        self.device.view().part(0, self.host.len())
+    }
+}
