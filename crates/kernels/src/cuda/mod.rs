@@ -12,12 +12,14 @@
 
 mod buffer;
 mod dropout;
+mod element;
 mod queue;
 #[cfg(test)]
 mod tests;
 
 pub use buffer::{Buffer, Indices, View, ViewMut};
 pub use dropout::DropoutWords;
+pub use element::{Bf16, Element, F16};
 pub use queue::{Module, Queue};
 
 use crate::Error;

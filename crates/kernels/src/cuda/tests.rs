@@ -1,6 +1,6 @@
 //! The headers against the CPU's functions, and memory under Rust's rules.
 
-use super::{Buffer, Indices, Queue};
+use super::{Bf16, Buffer, Element, F16, Indices, Queue};
 use crate::dropout::Dropout;
 use crate::lanes::{self, LANES};
 use crate::testing::{bits_but_nan, cuda::device, values};
@@ -76,6 +76,36 @@ fn lanes_and_dropout_have_the_cpus_bits() {
             assert_eq!(factors[row * 8 * LANES..][..8 * LANES], *want.as_flattened());
         }
     }
+}
+
+fn round_trip<T: Element>() {
+    let queue = device();
+    let kernel = queue.load("shared", include_str!("shared.ptx")).unwrap();
+    let kernel = kernel.function(&format!("round_trip_{}", T::NAME)).unwrap();
+    let host = operands();
+    let x = Buffer::from_host(&queue, &host).unwrap();
+    let mut rounded = Buffer::<T>::zeros(&queue, host.len()).unwrap();
+    let mut back = Buffer::<f32>::zeros(&queue, host.len()).unwrap();
+    let n = host.len() as i32;
+    {
+        let (x, mut rounded, mut back) = (x.view(), rounded.view_mut(), back.view_mut());
+        let mut args = queue.stream().launch_builder(&kernel);
+        args.arg(x.pointer()).arg(rounded.pointer()).arg(back.pointer()).arg(&n);
+        // SAFETY: the kernel's parameters in number, order and type; it reads and writes n values of three buffers that
+        // hold n each and are borrowed here.
+        unsafe { args.launch(LaunchConfig::for_num_elems(n as u32)) }.unwrap();
+    }
+    let (rounded, back) = (rounded.read().unwrap(), back.read().unwrap());
+    for ((&x, &rounded), &back) in host.iter().zip(&rounded).zip(&back) {
+        assert_eq!(bits_but_nan(&[rounded.to_f32()]), bits_but_nan(&[T::from_f32(x).to_f32()]), "{} of {x}", T::NAME);
+        assert_eq!(bits_but_nan(&[back]), bits_but_nan(&[rounded.to_f32()]), "{} of {x}, back", T::NAME);
+    }
+}
+
+#[test]
+fn sixteen_bits_are_rounded_as_on_the_host() {
+    round_trip::<Bf16>();
+    round_trip::<F16>();
 }
 
 #[test]
