@@ -13,9 +13,13 @@
 //! stay in the second-level cache (`pack.rs`), and a micro-kernel keeps a tile of C in registers (`micro.rs`). Weights
 //! that many products use are packed once ([`Packed`]).
 //!
-//! Limit: two fused multiply-adds a cycle and core. Bytes floor: `4 (M·K + K·N + M·N)`, plus `4·M·N` when accumulating.
+//! **How, on a CUDA device.** `matmul.cu`: a tile of C a block, a square of it a thread. There [`Packed`] is not needed.
+//!
+//! Limit, on a CPU: two fused multiply-adds a cycle and core. Bytes floor: `4 (M·K + K·N + M·N)`, plus `4·M·N` when accumulating.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 mod micro;
 mod pack;
 #[cfg(test)]
@@ -68,15 +72,15 @@ pub enum Start {
     Accumulate,
 }
 
-/// What happens to a finished sum; `V` as in [`Lhs`].
+/// What happens to a finished sum; `V` as in [`Lhs`], and `B` a view of a bias, which is f32 whatever the operands are.
 #[derive(Clone, Copy, Debug)]
-pub enum Epilogue<V> {
+pub enum Epilogue<V, B = V> {
     /// Nothing.
     None,
     /// `acc + bias[j]`; bias (N).
-    Bias(V),
+    Bias(B),
     /// `max(acc + bias[j], 0)`; NaN stays NaN. Bias (N).
-    BiasRelu(V),
+    BiasRelu(B),
     /// The gradient through ReLU and dropout: `acc * scale` where `activation[i,j] > 0`, else 0. `activation` (M, N) is what
     /// the forward pass left after both; `scale` is the dropout's 1 / (1 - p), or 1.
     ReluGradient {
@@ -115,28 +119,72 @@ pub fn matmul(
     epilogue: Epilogue<&[f32]>,
     c: &mut [f32],
 ) -> Result<(), Error> {
-    let Shape { m, n, k } = shape;
+    let sizes = b.map(<[f32]>::len, |packed| [packed.k(), packed.n()]);
+    check(shape, a.map(<[f32]>::len), sizes, epilogue.map(<[f32]>::len, <[f32]>::len), c.len())?;
+    cpu::run(shape, a, b, start, epilogue, c);
+    Ok(())
+}
+
+impl<V> Lhs<V> {
+    /// The same of another view.
+    fn map<W>(self, of: impl FnOnce(V) -> W) -> Lhs<W> {
+        match self {
+            Lhs::Rows(a) => Lhs::Rows(of(a)),
+            Lhs::Transposed(a) => Lhs::Transposed(of(a)),
+        }
+    }
+}
+
+impl<V, P> Rhs<V, P> {
+    /// The same of other views.
+    fn map<W, Q>(self, of: impl FnOnce(V) -> W, of_packed: impl FnOnce(P) -> Q) -> Rhs<W, Q> {
+        match self {
+            Rhs::Rows(b) => Rhs::Rows(of(b)),
+            Rhs::Transposed(b) => Rhs::Transposed(of(b)),
+            Rhs::Packed(b) => Rhs::Packed(of_packed(b)),
+        }
+    }
+}
+
+impl<V, B> Epilogue<V, B> {
+    /// The same of other views.
+    fn map<W, C>(self, of: impl FnOnce(V) -> W, of_bias: impl FnOnce(B) -> C) -> Epilogue<W, C> {
+        match self {
+            Epilogue::None => Epilogue::None,
+            Epilogue::Bias(bias) => Epilogue::Bias(of_bias(bias)),
+            Epilogue::BiasRelu(bias) => Epilogue::BiasRelu(of_bias(bias)),
+            Epilogue::ReluGradient { activation, scale } => {
+                Epilogue::ReluGradient { activation: of(activation), scale }
+            }
+        }
+    }
+}
+
+/// Checks all lengths, and [K, N] of a packed operand.
+fn check(
+    Shape { m, n, k }: Shape,
+    a: Lhs<usize>,
+    b: Rhs<usize, [usize; 2]>,
+    epilogue: Epilogue<usize>,
+    c: usize,
+) -> Result<(), Error> {
     let (mk, kn, mn) = (product(OP, "M·K", &[m, k])?, product(OP, "K·N", &[k, n])?, product(OP, "M·N", &[m, n])?);
     match a {
-        Lhs::Rows(a) => check_len(OP, "a", "(M, K)", a.len(), mk)?,
-        Lhs::Transposed(a) => check_len(OP, "a", "(K, M)", a.len(), mk)?,
+        Lhs::Rows(a) => check_len(OP, "a", "(M, K)", a, mk)?,
+        Lhs::Transposed(a) => check_len(OP, "a", "(K, M)", a, mk)?,
     }
     match b {
-        Rhs::Rows(b) => check_len(OP, "b", "(K, N)", b.len(), kn)?,
-        Rhs::Transposed(b) => check_len(OP, "b", "(N, K)", b.len(), kn)?,
-        Rhs::Packed(b) => {
-            check_len(OP, "b", "K of the packed (K, N)", b.k(), k)?;
-            check_len(OP, "b", "N of the packed (K, N)", b.n(), n)?;
+        Rhs::Rows(b) => check_len(OP, "b", "(K, N)", b, kn)?,
+        Rhs::Transposed(b) => check_len(OP, "b", "(N, K)", b, kn)?,
+        Rhs::Packed([packed_k, packed_n]) => {
+            check_len(OP, "b", "K of the packed (K, N)", packed_k, k)?;
+            check_len(OP, "b", "N of the packed (K, N)", packed_n, n)?;
         }
     }
     match epilogue {
         Epilogue::None => {}
-        Epilogue::Bias(bias) | Epilogue::BiasRelu(bias) => check_len(OP, "bias", "(N)", bias.len(), n)?,
-        Epilogue::ReluGradient { activation, .. } => {
-            check_len(OP, "activation", "(M, N)", activation.len(), mn)?;
-        }
+        Epilogue::Bias(bias) | Epilogue::BiasRelu(bias) => check_len(OP, "bias", "(N)", bias, n)?,
+        Epilogue::ReluGradient { activation, .. } => check_len(OP, "activation", "(M, N)", activation, mn)?,
     }
-    check_len(OP, "c", "(M, N)", c.len(), mn)?;
-    cpu::run(shape, a, b, start, epilogue, c);
-    Ok(())
+    check_len(OP, "c", "(M, N)", c, mn)
 }

@@ -2,20 +2,23 @@
 //! `cuda`.
 
 use crate::cuda::Queue;
-use noam_emulator::driver::control::take_reports;
-use noam_emulator::driver::{configure, settings::Settings};
+use noam_emulator::driver::control::{last_launch, set_counting, take_reports};
+use noam_emulator::driver::{configure, record::LaunchRecord, settings::Settings};
 use noam_emulator::finding::Checks;
 use std::ops::Deref;
-use std::sync::Once;
+use std::sync::{Arc, Mutex, Once, PoisonError};
 
 /// A queue of the device, which must have found nothing wrong when it is dropped.
 pub(crate) struct Device(Queue);
 
+fn is_real() -> bool {
+    std::env::var_os("NOAM_TEST_DEVICE").is_some_and(|device| device == "cuda")
+}
+
 /// A queue on the device.
 pub(crate) fn device() -> Device {
     static INSTALLED: Once = Once::new();
-    let real = std::env::var_os("NOAM_TEST_DEVICE").is_some_and(|device| device == "cuda");
-    if !real {
+    if !is_real() {
         INSTALLED.call_once(|| {
             // Leaks are looked for when a context ends, and tests share one.
             let checks = Checks { leak: false, ..Checks::ALL };
@@ -24,6 +27,22 @@ pub(crate) fn device() -> Device {
         });
     }
     Device(Queue::new(0).expect("a device"))
+}
+
+/// What the launch that `run` ends with did, as the emulator counts it; nothing on a real device.
+pub(crate) fn counted(run: impl FnOnce()) -> Option<Arc<LaunchRecord>> {
+    // Counting is a setting of the process: one at a time.
+    static COUNTING: Mutex<()> = Mutex::new(());
+    if is_real() {
+        run();
+        return None;
+    }
+    let _one = COUNTING.lock().unwrap_or_else(PoisonError::into_inner);
+    set_counting(true, false);
+    run();
+    let launch = last_launch();
+    set_counting(false, false);
+    Some(launch.expect("a launch was counted"))
 }
 
 impl Deref for Device {

@@ -1,0 +1,308 @@
+//! The device's bits are the CPU's, whatever the tile, the storage and the alignment.
+
+use super::{Kernels, Tile};
+use crate::Error;
+use crate::cuda::{Buffer, Queue, View};
+use crate::matmul::{self, Epilogue, Lhs, Rhs, Shape, Start, matmul};
+use crate::testing::{bits_but_nan, cuda::counted, cuda::device, values, words};
+use noam_emulator::driver::control;
+use noam_emulator::exec::BlockOrder;
+
+/// Values with some awkward ones among them.
+fn awkward(len: usize, seed: u32) -> Vec<f32> {
+    const ODD: [f32; 8] = [0.0, -0.0, 1e-42, -3e-39, 1e19, f32::INFINITY, f32::NAN, -1e30];
+    let odd = words(len, seed + 100);
+    let pick = |(x, w): (f32, &u32)| if w.is_multiple_of(97) { ODD[*w as usize / 97 % ODD.len()] } else { x };
+    values(len, seed, 0.0).into_iter().zip(&odd).map(pick).collect()
+}
+
+/// Values on the device, `before` values from the start of an allocation, which are aligned to 256 bytes.
+struct Operand {
+    host: Vec<f32>,
+    buffer: Buffer,
+    before: usize,
+}
+
+const UNTOUCHED: f32 = 17.0;
+
+impl Operand {
+    fn new(queue: &Queue, host: Vec<f32>, before: usize) -> Self {
+        let padded = [&vec![UNTOUCHED; before][..], &host, &[UNTOUCHED]].concat();
+        Operand { buffer: Buffer::from_host(queue, &padded).unwrap(), host, before }
+    }
+
+    fn view(&self) -> View<'_> {
+        self.buffer.view().part(self.before, self.host.len())
+    }
+
+    fn read(&self) -> Vec<f32> {
+        let mut values = self.buffer.read().unwrap();
+        assert_eq!(values.pop(), Some(UNTOUCHED));
+        assert!(values.drain(..self.before).all(|x| x == UNTOUCHED));
+        values
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Ends {
+    Plain,
+    Bias,
+    BiasRelu,
+    ReluGradient,
+}
+
+const ENDS: [Ends; 4] = [Ends::Plain, Ends::Bias, Ends::BiasRelu, Ends::ReluGradient];
+
+/// A product and its operands.
+struct Case {
+    shape: Shape,
+    a: Operand,
+    b: Operand,
+    bias: Operand,
+    activation: Operand,
+    c: Vec<f32>,
+    before: usize,
+}
+
+impl Case {
+    fn new(queue: &Queue, (m, n, k): (usize, usize, usize), before: usize) -> Self {
+        let operand = |len, seed| Operand::new(queue, awkward(len, seed), before);
+        Case {
+            shape: Shape { m, n, k },
+            a: operand(m * k, 1),
+            b: operand(k * n, 2),
+            bias: operand(n, 3),
+            activation: operand(m * n, 4),
+            c: awkward(m * n, 5),
+            before,
+        }
+    }
+
+    /// C on the device, by the tile, or by the public method if that is `None`.
+    fn run(
+        &self,
+        (queue, kernels): (&Queue, &Kernels),
+        tile: Option<Tile>,
+        layout: usize,
+        start: Start,
+        ends: Ends,
+    ) -> Vec<f32> {
+        let mut c = Operand::new(queue, self.c.clone(), self.before);
+        let (a, b) = (self.a.view(), self.b.view());
+        let a = if layout / 2 == 0 { Lhs::Rows(a) } else { Lhs::Transposed(a) };
+        let b = if layout.is_multiple_of(2) { Rhs::Rows(b) } else { Rhs::Transposed(b) };
+        let epilogue = match ends {
+            Ends::Plain => Epilogue::None,
+            Ends::Bias => Epilogue::Bias(self.bias.view()),
+            Ends::BiasRelu => Epilogue::BiasRelu(self.bias.view()),
+            Ends::ReluGradient => Epilogue::ReluGradient { activation: self.activation.view(), scale: 1.25 },
+        };
+        let [out] = c.buffer.view_mut().split([(self.before, self.c.len())]);
+        match tile {
+            Some(tile) => kernels.launch(queue, tile, self.shape, (a, b), start, epilogue, out),
+            None => kernels.matmul(queue, self.shape, a, b, start, epilogue, out),
+        }
+        .unwrap();
+        c.read()
+    }
+
+    fn want(&self, layout: usize, start: Start, ends: Ends) -> Vec<f32> {
+        let (a, b) = (&self.a.host[..], &self.b.host[..]);
+        let a = if layout / 2 == 0 { Lhs::Rows(a) } else { Lhs::Transposed(a) };
+        let b = if layout.is_multiple_of(2) { Rhs::Rows(b) } else { Rhs::Transposed(b) };
+        let epilogue = match ends {
+            Ends::Plain => Epilogue::None,
+            Ends::Bias => Epilogue::Bias(&self.bias.host[..]),
+            Ends::BiasRelu => Epilogue::BiasRelu(&self.bias.host[..]),
+            Ends::ReluGradient => Epilogue::ReluGradient { activation: &self.activation.host[..], scale: 1.25 },
+        };
+        let mut c = self.c.clone();
+        matmul(self.shape, a, b, start, epilogue, &mut c).unwrap();
+        c
+    }
+
+    fn check(&self, device: (&Queue, &Kernels), tile: Tile, layout: usize, start: Start, ends: Ends) {
+        let got = self.run(device, Some(tile), layout, start, ends);
+        let want = self.want(layout, start, ends);
+        let at = bits_but_nan(&got).iter().zip(bits_but_nan(&want)).position(|(a, b)| *a != b);
+        let (shape, before) = (self.shape, self.before);
+        let case = format!("{shape:?} {tile:?} {} {start:?} {ends:?} {before} before", super::LAYOUTS[layout]);
+        assert!(at.is_none(), "{case}: {:?}", at.map(|at| (at, got[at], want[at])));
+    }
+}
+
+#[test]
+fn the_devices_bits_are_the_cpus() {
+    let queue = device();
+    let kernels = Kernels::load(&queue).unwrap();
+    // Around a thread's square, a tile's sides and a tile of terms; rows that are multiples of 16 bytes and not.
+    let shapes = [(1, 1, 1), (3, 5, 7), (31, 33, 8), (32, 32, 9), (64, 68, 24), (37, 131, 41), (129, 36, 33)];
+    let mut count = 0;
+    for tile in Tile::ALL {
+        for shape in shapes {
+            for before in [0, 1] {
+                let case = Case::new(&queue, shape, before);
+                for layout in 0..4 {
+                    // The starts and the epilogues in turn: every tile meets every pair.
+                    let start = if count % 8 < 4 { Start::Zero } else { Start::Accumulate };
+                    case.check((&queue, &kernels), tile, layout, start, ENDS[count % 4]);
+                    count += 1;
+                }
+                count += 3;
+            }
+        }
+    }
+}
+
+#[test]
+fn every_layout_starts_and_ends_in_every_way() {
+    let queue = device();
+    let kernels = Kernels::load(&queue).unwrap();
+    for (shape, before) in [((33, 36, 12), 0), ((9, 35, 10), 3)] {
+        let case = Case::new(&queue, shape, before);
+        for tile in Tile::ALL {
+            for layout in 0..4 {
+                for start in [Start::Zero, Start::Accumulate] {
+                    for ends in ENDS {
+                        case.check((&queue, &kernels), tile, layout, start, ends);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn no_terms_leave_the_start() {
+    let queue = device();
+    let kernels = Kernels::load(&queue).unwrap();
+    let case = Case::new(&queue, (5, 12, 0), 0);
+    for tile in Tile::ALL {
+        for start in [Start::Zero, Start::Accumulate] {
+            for ends in ENDS {
+                case.check((&queue, &kernels), tile, 1, start, ends);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_sum_of_minus_zero_stays_one() {
+    // 1 * -0 from -0 on: the terms beyond K must not be added as zeros.
+    let queue = device();
+    let kernels = Kernels::load(&queue).unwrap();
+    for k in [1, 8, 11] {
+        let (a, b) = (Operand::new(&queue, vec![1.0; 4 * k], 0), Operand::new(&queue, vec![-0.0; 4 * k], 0));
+        for tile in Tile::ALL {
+            let mut c = Buffer::from_host(&queue, &[-0.0f32; 16]).unwrap();
+            let (a, b) = (Lhs::Rows(a.view()), Rhs::Rows(b.view()));
+            let shape = Shape { m: 4, n: 4, k };
+            kernels.launch(&queue, tile, shape, (a, b), Start::Accumulate, Epilogue::None, c.view_mut()).unwrap();
+            assert!(c.read().unwrap().iter().all(|x| x.to_bits() == (-0.0f32).to_bits()), "{tile:?} {k}");
+        }
+    }
+}
+
+#[test]
+fn many_tiles_in_any_order_are_the_cpus_too() {
+    // More rows of tiles than a group has, the last group not full.
+    let queue = device();
+    let kernels = Kernels::load(&queue).unwrap();
+    let case = Case::new(&queue, (32 * 11 + 5, 70, 19), 0);
+    let want = bits_but_nan(&case.want(1, Start::Accumulate, Ends::Bias));
+    for order in [BlockOrder::Forward, BlockOrder::Backward, BlockOrder::Shuffled(5)] {
+        control::set_block_order(order);
+        for tile in [None, Some(Tile::Small), Some(Tile::Medium)] {
+            let got = case.run((&queue, &kernels), tile, 1, Start::Accumulate, Ends::Bias);
+            assert!(bits_but_nan(&got) == want, "{order:?} {tile:?}");
+        }
+    }
+    control::set_block_order(BlockOrder::default());
+}
+
+#[test]
+fn packed_is_the_transposed_view() {
+    let queue = device();
+    let kernels = Kernels::load(&queue).unwrap();
+    let case = Case::new(&queue, (7, 9, 13), 0);
+    let mut c = Buffer::<f32>::zeros(&queue, 63).unwrap();
+    let (a, b) = (Lhs::Rows(case.a.view()), Rhs::Packed(case.b.view()));
+    kernels.matmul(&queue, case.shape, a, b, Start::Zero, Epilogue::None, c.view_mut()).unwrap();
+    assert_eq!(bits_but_nan(&c.read().unwrap()), bits_but_nan(&case.want(1, Start::Zero, Ends::Plain)));
+}
+
+#[test]
+fn tiles_are_as_large_as_the_multiprocessors_can_be_busy() {
+    let of = |m, n| Tile::of(Shape { m, n, k: 512 }, 108);
+    assert_eq!(of(4096, 32000), Tile::Large);
+    assert_eq!(of(4096, 2048), Tile::Large);
+    // 32 Large tiles, 128 Medium ones: both leave many idle.
+    assert_eq!(of(1024, 512), Tile::Small);
+    assert_eq!(of(32, 512), Tile::Small);
+    // 448 Medium tiles are four for all; 112 Large ones would be two for some.
+    assert_eq!(of(28 * 64, 16 * 64), Tile::Medium);
+    assert_eq!(of(usize::MAX, usize::MAX), Tile::Large);
+}
+
+#[test]
+fn no_bank_conflicts_and_no_sectors_in_vain() {
+    let queue = device();
+    let kernels = Kernels::load(&queue).unwrap();
+    let case = Case::new(&queue, (128, 128, 32), 0);
+    for tile in Tile::ALL {
+        for layout in 0..4 {
+            for ends in ENDS {
+                let run = || drop(case.run((&queue, &kernels), Some(tile), layout, Start::Accumulate, ends));
+                let Some(launch) = counted(run) else { return };
+                assert_eq!(launch.kernel, format!("matmul_{}_{}_f32", super::LAYOUTS[layout], tile.name()));
+                let memory = &launch.counters.memory;
+                assert_eq!(memory.shared().excessive_wavefronts(), 0, "{} {ends:?}", launch.kernel);
+                assert_eq!(memory.global().excessive_sectors(), 0, "{} {ends:?}", launch.kernel);
+                assert_eq!(memory.local().requests, 0, "{}", launch.kernel);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_refused_before_a_launch() {
+    let queue = device();
+    let kernels = Kernels::load(&queue).unwrap();
+    let case = Case::new(&queue, (2, 3, 4), 0);
+    let mut c = Buffer::from_host(&queue, &[9.0f32; 6]).unwrap();
+    let (a, b, bias) = (case.a.view(), case.b.view(), case.bias.view());
+    let other = Queue::new(0).unwrap();
+    let foreign = Buffer::<f32>::zeros(&other, 12).unwrap();
+    let Shape { m, n, k } = case.shape;
+    let mut run = |shape, a, b, epilogue, want: &str| {
+        let error = kernels.matmul(&queue, shape, a, b, Start::Zero, epilogue, c.view_mut()).unwrap_err().to_string();
+        assert!(error.contains(want), "{error}");
+    };
+    let (rows, columns) = (Lhs::Rows(a), Rhs::Rows(b));
+    run(
+        case.shape,
+        Lhs::Rows(a.part(0, 7)),
+        columns,
+        Epilogue::None,
+        "`a` holds 7 values but its shape (M, K) needs 8",
+    );
+    run(case.shape, rows, Rhs::Packed(b.part(0, 11)), Epilogue::None, "`b` holds 11 values but its shape (N, K)");
+    run(case.shape, rows, columns, Epilogue::Bias(bias.part(0, 2)), "`bias` holds 2");
+    let activation = Epilogue::ReluGradient { activation: bias, scale: 1.0 };
+    run(case.shape, rows, columns, activation, "`activation` holds 3");
+    run(case.shape, Lhs::Rows(foreign.view().part(0, 8)), columns, Epilogue::None, "`a` is memory of another queue");
+    run(case.shape, rows, Rhs::Rows(foreign.view()), Epilogue::None, "`b` is memory of another queue");
+    run(Shape { m, n: n + 1, k }, rows, columns, Epilogue::None, "`b` holds 12 values but its shape (K, N) needs 16");
+    let empty = a.part(0, 0);
+    let huge = Shape { m: 0, n: 1 << 40, k: 0 };
+    run(huge, Lhs::Rows(empty), Rhs::Rows(empty), Epilogue::None, "`c` holds 6");
+    let mut none = Buffer::<f32>::zeros(&queue, 0).unwrap();
+    let mut nothing = |shape| {
+        let (a, b) = (Lhs::Rows(empty), Rhs::Rows(empty));
+        kernels.matmul(&queue, shape, a, b, Start::Zero, Epilogue::None, none.view_mut())
+    };
+    assert!(matches!(nothing(huge), Err(Error::Size { op: matmul::OP, what: "N", .. })));
+    nothing(Shape { m: 0, n: 3, k: 0 }).unwrap();
+    nothing(Shape { m: 3, n: 0, k: 0 }).unwrap();
+    assert_eq!(c.read().unwrap(), [9.0; 6]);
+}
