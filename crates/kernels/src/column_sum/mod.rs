@@ -13,6 +13,8 @@
 //! Least traffic: 4 N C + 8 C bytes.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 #[cfg(test)]
 mod reference;
 #[cfg(test)]
@@ -56,21 +58,21 @@ pub fn scratch_len(n: usize, c: usize) -> Result<usize, Error> {
 /// # Ok::<(), noam_kernels::Error>(())
 /// ```
 pub fn column_sum(dy: &[f32], scratch: &mut [f32], db: &mut [f32]) -> Result<(), Error> {
-    let c = db.len();
-    if c == 0 {
-        return Err(Error::Size { op: OP, what: "C", got: c, limit: "at least 1" });
-    }
-    let n = dy.len() / c;
-    check_len(OP, "dy", "(N, C)", dy.len(), n * c)?;
-    let want = scratch_len(n, c)?;
-    let got = scratch.len();
-    let scratch = scratch.get_mut(..want).ok_or(Error::Length {
-        op: OP,
-        arg: "scratch",
-        shape: "(ceil(N / 32), C)",
-        got,
-        want,
-    })?;
-    cpu::column_sum(dy, scratch, db);
+    let (n, c) = check(dy.len(), scratch.len(), db.len())?;
+    cpu::column_sum(dy, &mut scratch[..n.div_ceil(ROWS) * c], db);
     Ok(())
+}
+
+/// N and C of such lengths.
+fn check(dy: usize, scratch: usize, db: usize) -> Result<(usize, usize), Error> {
+    if db == 0 {
+        return Err(Error::Size { op: OP, what: "C", got: db, limit: "at least 1" });
+    }
+    let n = dy / db;
+    check_len(OP, "dy", "(N, C)", dy, n * db)?;
+    let want = scratch_len(n, db)?;
+    if scratch < want {
+        return Err(Error::Length { op: OP, arg: "scratch", shape: "(ceil(N / 32), C)", got: scratch, want });
+    }
+    Ok((n, db))
 }
