@@ -56,7 +56,7 @@ struct Operand {
 
     // From row `first` on.
     __device__ __forceinline__ Operand(const float* values, int count, int k, int first) {
-        packs = !TERMS_INNER && aligned_to_16(values) && count % 4 == 0;
+        packs = !TERMS_INNER && aligned(values, 16) && count % 4 == 0;
         pitch = TERMS_INNER ? k : count;
         int at = packs ? 4 * threadIdx.x : threadIdx.x;
         int term = TERMS_INNER ? at % DEPTH : at / SIZE, row = TERMS_INNER ? at / DEPTH : at % SIZE;
@@ -201,7 +201,7 @@ __device__ __forceinline__ void product(float* c, const float* a, const float* b
     row += lane / 8 * 4;
     col += lane % 8 * 4;
 
-    bool packs = aligned_to_16(c) && n % 4 == 0;
+    bool packs = aligned(c, 16) && n % 4 == 0;
     float sum[Tile::SIDE][Tile::SIDE] = {};
     if (accumulate) {
         if (packs) {
@@ -246,7 +246,7 @@ __device__ __forceinline__ void product(float* c, const float* a, const float* b
 
     __syncthreads();
     Epilogue<float> finish = {other, epilogue, scale};
-    if (packs && finish.aligned()) {
+    if (packs && finish.takes<4>()) {
         strip.template write<4>(sum, c, finish);
     } else {
         strip.template write<1>(sum, c, finish);
@@ -256,8 +256,8 @@ __device__ __forceinline__ void product(float* c, const float* a, const float* b
 // nn: neither operand transposed, nt: B, tn: A, tt: both.
 #define ENTRY(LAYOUT, A_TRANSPOSED, B_TRANSPOSED, NAME, TILE, BLOCKS)                                                 \
     extern "C" __global__ void __launch_bounds__(TILE::THREADS, BLOCKS)                                               \
-        matmul_##LAYOUT##_##NAME##_f32(float* c, const float* a, const float* b, const void* other, int m, int n,    \
-                                       int k, int accumulate, int epilogue, float scale) {                            \
+        matmul_##LAYOUT##_##NAME##_f32(float* c, const float* a, const float* b, const void* other, int m, int n,     \
+                                       int k, int /* c is f32 */, int accumulate, int epilogue, float scale) {        \
         product<A_TRANSPOSED, B_TRANSPOSED, TILE>(c, a, b, other, m, n, k, accumulate != 0, epilogue, scale);         \
     }
 

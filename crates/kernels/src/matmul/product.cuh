@@ -1,37 +1,12 @@
-// What the matrix products in f32 and in 16 bits share: copies to shared memory, the order of tiles, the epilogue.
+// What the matrix products in f32 and in 16 bits share: the order of tiles, and the epilogue.
 #pragma once
 
-#include "element.cuh"
-
-using u32 = unsigned int;
-using u64 = unsigned long long;
+#include "tensor.cuh"
 
 // As cuda.rs numbers them.
 enum EpilogueKind : int { NONE = 0, BIAS = 1, BIAS_RELU = 2, RELU_GRADIENT = 3 };
 
-__device__ __forceinline__ bool aligned_to_16(const void* pointer) { return ((u64)pointer & 15) == 0; }
-
-// BYTES bytes from global to shared memory, behind this thread's back; zeros if not `keep`: `from` is then not read.
-// 16 bytes pass the first-level cache by, for which there is no use: the block keeps them in shared memory.
-template <int BYTES>
-__device__ __forceinline__ void copy_async(void* to, const void* from, bool keep) {
-    u32 address = (u32)__cvta_generic_to_shared(to);
-    int bytes = keep ? BYTES : 0;
-    if (BYTES == 16) {
-        asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(address), "l"(from), "r"(bytes) : "memory");
-    } else {
-        asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;" ::"r"(address), "l"(from), "n"(BYTES), "r"(bytes)
-                     : "memory");
-    }
-}
-
-__device__ __forceinline__ void copy_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
-
-// Waits until at most PENDING of this thread's groups are under way.
-template <int PENDING>
-__device__ __forceinline__ void copy_wait() {
-    asm volatile("cp.async.wait_group %0;" ::"n"(PENDING) : "memory");
-}
+__device__ __forceinline__ bool aligned(const void* pointer, int bytes) { return (u64)pointer % bytes == 0; }
 
 // Where a block's tile of C begins. Blocks run about in the order of their numbers: those of a group of eight rows of
 // tiles go through it column by column, so that what runs at one time shares few rows of A and few columns of B, and
@@ -50,9 +25,9 @@ struct Place {
     }
 };
 
-// Neighbouring values by accesses of up to 16 bytes.
+// Neighbouring values by one access of up to 16 bytes.
 template <typename T, int COUNT>
-struct __align__(sizeof(T) * COUNT < 16 ? sizeof(T) * COUNT : 16) Pack {
+struct __align__(sizeof(T) * COUNT) Pack {
     T values[COUNT];
 };
 
@@ -63,10 +38,13 @@ struct Epilogue {
     int kind;
     float scale;
 
-    __device__ __forceinline__ bool aligned() const { return kind == NONE || aligned_to_16(other); }
+    // Whether packs of COUNT can be read, in rows that are whole packs.
+    template <int COUNT>
+    __device__ __forceinline__ bool takes() const {
+        return kind == NONE || aligned(other, COUNT * (kind == RELU_GRADIENT ? sizeof(T) : sizeof(float)));
+    }
 
-    // To COUNT neighbours from column `col` on, `at` values behind C's first: one, or as many as aligned accesses
-    // allow.
+    // To COUNT neighbours from column `col` on, `at` values behind C's first.
     template <int COUNT>
     __device__ __forceinline__ void apply(float (&sum)[COUNT], size_t at, int col) const {
         if (kind == BIAS || kind == BIAS_RELU) {

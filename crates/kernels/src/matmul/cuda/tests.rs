@@ -1,10 +1,14 @@
-//! The device's bits are the CPU's, whatever the tile, the storage and the alignment.
+//! In f32 the device's bits are the CPU's, whatever the tile, the storage and the alignment. `half.rs`: 16 bits.
 
-use super::{Kernels, Tile};
+mod half;
+
+use super::tile::WHOLE;
+use super::{Kernels, LAYOUTS};
 use crate::Error;
-use crate::cuda::{Buffer, Queue, View};
+use crate::cuda::{Buffer, Element, Queue, View};
 use crate::matmul::{self, Epilogue, Lhs, Rhs, Shape, Start, matmul};
-use crate::testing::{bits_but_nan, cuda::counted, cuda::device, values, words};
+use crate::testing::cuda::{counted, device};
+use crate::testing::{bits_but_nan, values, words};
 use noam_emulator::driver::control;
 use noam_emulator::exec::BlockOrder;
 
@@ -17,32 +21,35 @@ fn awkward(len: usize, seed: u32) -> Vec<f32> {
 }
 
 /// Values on the device, `before` values from the start of an allocation, which are aligned to 256 bytes.
-struct Operand {
-    host: Vec<f32>,
-    buffer: Buffer,
+struct Operand<T = f32> {
+    host: Vec<T>,
+    buffer: Buffer<T>,
     before: usize,
 }
 
 const UNTOUCHED: f32 = 17.0;
 
-impl Operand {
-    fn new(queue: &Queue, host: Vec<f32>, before: usize) -> Self {
-        let padded = [&vec![UNTOUCHED; before][..], &host, &[UNTOUCHED]].concat();
+impl<T: Element> Operand<T> {
+    fn new(queue: &Queue, host: Vec<T>, before: usize) -> Self {
+        let untouched = T::from_f32(UNTOUCHED);
+        let padded = [&vec![untouched; before][..], &host, &[untouched]].concat();
         Operand { buffer: Buffer::from_host(queue, &padded).unwrap(), host, before }
     }
 
-    fn view(&self) -> View<'_> {
+    fn view(&self) -> View<'_, T> {
         self.buffer.view().part(self.before, self.host.len())
     }
 
-    fn read(&self) -> Vec<f32> {
+    fn read(&self) -> Vec<T> {
+        let untouched = T::from_f32(UNTOUCHED);
         let mut values = self.buffer.read().unwrap();
-        assert_eq!(values.pop(), Some(UNTOUCHED));
-        assert!(values.drain(..self.before).all(|x| x == UNTOUCHED));
+        assert_eq!(values.pop(), Some(untouched));
+        assert!(values.drain(..self.before).all(|x| x == untouched));
         values
     }
 }
 
+/// An epilogue by its name.
 #[derive(Clone, Copy, Debug)]
 enum Ends {
     Plain,
@@ -52,81 +59,91 @@ enum Ends {
 }
 
 const ENDS: [Ends; 4] = [Ends::Plain, Ends::Bias, Ends::BiasRelu, Ends::ReluGradient];
+const STARTS: [Start; 2] = [Start::Zero, Start::Accumulate];
+const SCALE: f32 = 1.25;
 
-/// A product and its operands.
-struct Case {
+impl Ends {
+    fn with<V, B>(self, activation: V, bias: B) -> Epilogue<V, B> {
+        match self {
+            Ends::Plain => Epilogue::None,
+            Ends::Bias => Epilogue::Bias(bias),
+            Ends::BiasRelu => Epilogue::BiasRelu(bias),
+            Ends::ReluGradient => Epilogue::ReluGradient { activation, scale: SCALE },
+        }
+    }
+}
+
+/// The operands of the layout of this number.
+fn laid_out<V, P>(layout: usize, a: V, b: V) -> (Lhs<V>, Rhs<V, P>) {
+    (
+        if layout / 2 == 0 { Lhs::Rows(a) } else { Lhs::Transposed(a) },
+        if layout.is_multiple_of(2) { Rhs::Rows(b) } else { Rhs::Transposed(b) },
+    )
+}
+
+/// A product and its operands, C of another type perhaps.
+struct Case<T, C> {
     shape: Shape,
-    a: Operand,
-    b: Operand,
-    bias: Operand,
-    activation: Operand,
-    c: Vec<f32>,
+    a: Operand<T>,
+    b: Operand<T>,
+    bias: Operand<f32>,
+    activation: Operand<T>,
+    c: Vec<C>,
     before: usize,
 }
 
-impl Case {
-    fn new(queue: &Queue, (m, n, k): (usize, usize, usize), before: usize) -> Self {
-        let operand = |len, seed| Operand::new(queue, awkward(len, seed), before);
+impl<T: Element, C: Element> Case<T, C> {
+    fn new(
+        queue: &Queue,
+        (m, n, k): (usize, usize, usize),
+        before: usize,
+        values: impl Fn(usize, u32) -> Vec<f32>,
+    ) -> Self {
+        let rounded = |len, seed| values(len, seed).into_iter().map(T::from_f32).collect();
+        let operand = |len, seed| Operand::new(queue, rounded(len, seed), before);
         Case {
             shape: Shape { m, n, k },
             a: operand(m * k, 1),
             b: operand(k * n, 2),
-            bias: operand(n, 3),
+            bias: Operand::new(queue, values(n, 3), before),
             activation: operand(m * n, 4),
-            c: awkward(m * n, 5),
+            c: values(m * n, 5).into_iter().map(C::from_f32).collect(),
             before,
         }
     }
 
-    /// C on the device, by the tile, or by the public method if that is `None`.
+    /// C on the device, by the tile of this number, or by the one that suits.
     fn run(
         &self,
         (queue, kernels): (&Queue, &Kernels),
-        tile: Option<Tile>,
+        tile: Option<usize>,
         layout: usize,
         start: Start,
         ends: Ends,
-    ) -> Vec<f32> {
+    ) -> Vec<C> {
         let mut c = Operand::new(queue, self.c.clone(), self.before);
-        let (a, b) = (self.a.view(), self.b.view());
-        let a = if layout / 2 == 0 { Lhs::Rows(a) } else { Lhs::Transposed(a) };
-        let b = if layout.is_multiple_of(2) { Rhs::Rows(b) } else { Rhs::Transposed(b) };
-        let epilogue = match ends {
-            Ends::Plain => Epilogue::None,
-            Ends::Bias => Epilogue::Bias(self.bias.view()),
-            Ends::BiasRelu => Epilogue::BiasRelu(self.bias.view()),
-            Ends::ReluGradient => Epilogue::ReluGradient { activation: self.activation.view(), scale: 1.25 },
-        };
+        let operands = laid_out(layout, self.a.view(), self.b.view());
+        let epilogue = ends.with(self.activation.view(), self.bias.view());
         let [out] = c.buffer.view_mut().split([(self.before, self.c.len())]);
-        match tile {
-            Some(tile) => kernels.launch(queue, tile, self.shape, (a, b), start, epilogue, out),
-            None => kernels.matmul(queue, self.shape, a, b, start, epilogue, out),
-        }
-        .unwrap();
+        kernels.launch(queue, tile, self.shape, operands, start, epilogue, out).unwrap();
         c.read()
     }
+}
 
+impl Case<f32, f32> {
     fn want(&self, layout: usize, start: Start, ends: Ends) -> Vec<f32> {
-        let (a, b) = (&self.a.host[..], &self.b.host[..]);
-        let a = if layout / 2 == 0 { Lhs::Rows(a) } else { Lhs::Transposed(a) };
-        let b = if layout.is_multiple_of(2) { Rhs::Rows(b) } else { Rhs::Transposed(b) };
-        let epilogue = match ends {
-            Ends::Plain => Epilogue::None,
-            Ends::Bias => Epilogue::Bias(&self.bias.host[..]),
-            Ends::BiasRelu => Epilogue::BiasRelu(&self.bias.host[..]),
-            Ends::ReluGradient => Epilogue::ReluGradient { activation: &self.activation.host[..], scale: 1.25 },
-        };
+        let (a, b) = laid_out(layout, &self.a.host[..], &self.b.host[..]);
         let mut c = self.c.clone();
-        matmul(self.shape, a, b, start, epilogue, &mut c).unwrap();
+        matmul(self.shape, a, b, start, ends.with(&self.activation.host, &self.bias.host), &mut c).unwrap();
         c
     }
 
-    fn check(&self, device: (&Queue, &Kernels), tile: Tile, layout: usize, start: Start, ends: Ends) {
+    fn check(&self, device: (&Queue, &Kernels), tile: usize, layout: usize, start: Start, ends: Ends) {
         let got = self.run(device, Some(tile), layout, start, ends);
         let want = self.want(layout, start, ends);
         let at = bits_but_nan(&got).iter().zip(bits_but_nan(&want)).position(|(a, b)| *a != b);
-        let (shape, before) = (self.shape, self.before);
-        let case = format!("{shape:?} {tile:?} {} {start:?} {ends:?} {before} before", super::LAYOUTS[layout]);
+        let (shape, before, name) = (self.shape, self.before, WHOLE[tile].name);
+        let case = format!("{shape:?} {name} {} {start:?} {ends:?} {before} before", LAYOUTS[layout]);
         assert!(at.is_none(), "{case}: {:?}", at.map(|at| (at, got[at], want[at])));
     }
 }
@@ -138,14 +155,13 @@ fn the_devices_bits_are_the_cpus() {
     // Around a thread's square, a tile's sides and a tile of terms; rows that are multiples of 16 bytes and not.
     let shapes = [(1, 1, 1), (3, 5, 7), (31, 33, 8), (32, 32, 9), (64, 68, 24), (37, 131, 41), (129, 36, 33)];
     let mut count = 0;
-    for tile in Tile::ALL {
+    for tile in 0..WHOLE.len() {
         for shape in shapes {
             for before in [0, 1] {
-                let case = Case::new(&queue, shape, before);
+                let case = Case::new(&queue, shape, before, awkward);
                 for layout in 0..4 {
                     // The starts and the epilogues in turn: every tile meets every pair.
-                    let start = if count % 8 < 4 { Start::Zero } else { Start::Accumulate };
-                    case.check((&queue, &kernels), tile, layout, start, ENDS[count % 4]);
+                    case.check((&queue, &kernels), tile, layout, STARTS[count / 4 % 2], ENDS[count % 4]);
                     count += 1;
                 }
                 count += 3;
@@ -159,10 +175,10 @@ fn every_layout_starts_and_ends_in_every_way() {
     let queue = device();
     let kernels = Kernels::load(&queue).unwrap();
     for (shape, before) in [((33, 36, 12), 0), ((9, 35, 10), 3)] {
-        let case = Case::new(&queue, shape, before);
-        for tile in Tile::ALL {
+        let case = Case::new(&queue, shape, before, awkward);
+        for tile in 0..WHOLE.len() {
             for layout in 0..4 {
-                for start in [Start::Zero, Start::Accumulate] {
+                for start in STARTS {
                     for ends in ENDS {
                         case.check((&queue, &kernels), tile, layout, start, ends);
                     }
@@ -176,9 +192,9 @@ fn every_layout_starts_and_ends_in_every_way() {
 fn no_terms_leave_the_start() {
     let queue = device();
     let kernels = Kernels::load(&queue).unwrap();
-    let case = Case::new(&queue, (5, 12, 0), 0);
-    for tile in Tile::ALL {
-        for start in [Start::Zero, Start::Accumulate] {
+    let case = Case::new(&queue, (5, 12, 0), 0, awkward);
+    for tile in 0..WHOLE.len() {
+        for start in STARTS {
             for ends in ENDS {
                 case.check((&queue, &kernels), tile, 1, start, ends);
             }
@@ -193,12 +209,13 @@ fn a_sum_of_minus_zero_stays_one() {
     let kernels = Kernels::load(&queue).unwrap();
     for k in [1, 8, 11] {
         let (a, b) = (Operand::new(&queue, vec![1.0; 4 * k], 0), Operand::new(&queue, vec![-0.0; 4 * k], 0));
-        for tile in Tile::ALL {
+        for tile in 0..WHOLE.len() {
             let mut c = Buffer::from_host(&queue, &[-0.0f32; 16]).unwrap();
-            let (a, b) = (Lhs::Rows(a.view()), Rhs::Rows(b.view()));
+            let operands = laid_out(0, a.view(), b.view());
             let shape = Shape { m: 4, n: 4, k };
-            kernels.launch(&queue, tile, shape, (a, b), Start::Accumulate, Epilogue::None, c.view_mut()).unwrap();
-            assert!(c.read().unwrap().iter().all(|x| x.to_bits() == (-0.0f32).to_bits()), "{tile:?} {k}");
+            let start = Start::Accumulate;
+            kernels.launch(&queue, Some(tile), shape, operands, start, Epilogue::None, c.view_mut()).unwrap();
+            assert!(c.read().unwrap().iter().all(|x| x.to_bits() == (-0.0f32).to_bits()), "{tile} {k}");
         }
     }
 }
@@ -208,11 +225,11 @@ fn many_tiles_in_any_order_are_the_cpus_too() {
     // More rows of tiles than a group has, the last group not full.
     let queue = device();
     let kernels = Kernels::load(&queue).unwrap();
-    let case = Case::new(&queue, (32 * 11 + 5, 70, 19), 0);
+    let case = Case::new(&queue, (32 * 11 + 5, 70, 19), 0, awkward);
     let want = bits_but_nan(&case.want(1, Start::Accumulate, Ends::Bias));
     for order in [BlockOrder::Forward, BlockOrder::Backward, BlockOrder::Shuffled(5)] {
         control::set_block_order(order);
-        for tile in [None, Some(Tile::Small), Some(Tile::Medium)] {
+        for tile in [None, Some(1), Some(2)] {
             let got = case.run((&queue, &kernels), tile, 1, Start::Accumulate, Ends::Bias);
             assert!(bits_but_nan(&got) == want, "{order:?} {tile:?}");
         }
@@ -224,37 +241,24 @@ fn many_tiles_in_any_order_are_the_cpus_too() {
 fn packed_is_the_transposed_view() {
     let queue = device();
     let kernels = Kernels::load(&queue).unwrap();
-    let case = Case::new(&queue, (7, 9, 13), 0);
+    let case = Case::<f32, f32>::new(&queue, (7, 9, 13), 0, awkward);
     let mut c = Buffer::<f32>::zeros(&queue, 63).unwrap();
     let (a, b) = (Lhs::Rows(case.a.view()), Rhs::Packed(case.b.view()));
     kernels.matmul(&queue, case.shape, a, b, Start::Zero, Epilogue::None, c.view_mut()).unwrap();
     assert_eq!(bits_but_nan(&c.read().unwrap()), bits_but_nan(&case.want(1, Start::Zero, Ends::Plain)));
 }
 
-#[test]
-fn tiles_are_as_large_as_the_multiprocessors_can_be_busy() {
-    let of = |m, n| Tile::of(Shape { m, n, k: 512 }, 108);
-    assert_eq!(of(4096, 32000), Tile::Large);
-    assert_eq!(of(4096, 2048), Tile::Large);
-    // 32 Large tiles, 128 Medium ones: both leave many idle.
-    assert_eq!(of(1024, 512), Tile::Small);
-    assert_eq!(of(32, 512), Tile::Small);
-    // 448 Medium tiles are four for all; 112 Large ones would be two for some.
-    assert_eq!(of(28 * 64, 16 * 64), Tile::Medium);
-    assert_eq!(of(usize::MAX, usize::MAX), Tile::Large);
-}
-
-#[test]
-fn no_bank_conflicts_and_no_sectors_in_vain() {
+/// No bank conflicts and no sectors in vain, where everything is aligned.
+fn counts<T: Element, C: Element>(tiles: &[super::Tile]) {
     let queue = device();
     let kernels = Kernels::load(&queue).unwrap();
-    let case = Case::new(&queue, (128, 128, 32), 0);
-    for tile in Tile::ALL {
+    let case = Case::<T, C>::new(&queue, (128, 128, 64), 0, |len, seed| values(len, seed, 0.0));
+    for (index, tile) in tiles.iter().enumerate() {
         for layout in 0..4 {
             for ends in ENDS {
-                let run = || drop(case.run((&queue, &kernels), Some(tile), layout, Start::Accumulate, ends));
+                let run = || drop(case.run((&queue, &kernels), Some(index), layout, Start::Accumulate, ends));
                 let Some(launch) = counted(run) else { return };
-                assert_eq!(launch.kernel, format!("matmul_{}_{}_f32", super::LAYOUTS[layout], tile.name()));
+                assert_eq!(launch.kernel, format!("matmul_{}_{}_{}", LAYOUTS[layout], tile.name, T::NAME));
                 let memory = &launch.counters.memory;
                 assert_eq!(memory.shared().excessive_wavefronts(), 0, "{} {ends:?}", launch.kernel);
                 assert_eq!(memory.global().excessive_sectors(), 0, "{} {ends:?}", launch.kernel);
@@ -265,10 +269,15 @@ fn no_bank_conflicts_and_no_sectors_in_vain() {
 }
 
 #[test]
+fn no_bank_conflicts_and_no_sectors_in_vain() {
+    counts::<f32, f32>(&WHOLE);
+}
+
+#[test]
 fn what_does_not_fit_is_refused_before_a_launch() {
     let queue = device();
     let kernels = Kernels::load(&queue).unwrap();
-    let case = Case::new(&queue, (2, 3, 4), 0);
+    let case = Case::<f32, f32>::new(&queue, (2, 3, 4), 0, awkward);
     let mut c = Buffer::from_host(&queue, &[9.0f32; 6]).unwrap();
     let (a, b, bias) = (case.a.view(), case.b.view(), case.bias.view());
     let other = Queue::new(0).unwrap();
@@ -288,10 +297,10 @@ fn what_does_not_fit_is_refused_before_a_launch() {
     );
     run(case.shape, rows, Rhs::Packed(b.part(0, 11)), Epilogue::None, "`b` holds 11 values but its shape (N, K)");
     run(case.shape, rows, columns, Epilogue::Bias(bias.part(0, 2)), "`bias` holds 2");
-    let activation = Epilogue::ReluGradient { activation: bias, scale: 1.0 };
-    run(case.shape, rows, columns, activation, "`activation` holds 3");
+    run(case.shape, rows, columns, Ends::ReluGradient.with(bias, bias), "`activation` holds 3");
     run(case.shape, Lhs::Rows(foreign.view().part(0, 8)), columns, Epilogue::None, "`a` is memory of another queue");
     run(case.shape, rows, Rhs::Rows(foreign.view()), Epilogue::None, "`b` is memory of another queue");
+    run(case.shape, rows, columns, Epilogue::Bias(foreign.view().part(0, 3)), "`bias` is memory of another queue");
     run(Shape { m, n: n + 1, k }, rows, columns, Epilogue::None, "`b` holds 12 values but its shape (K, N) needs 16");
     let empty = a.part(0, 0);
     let huge = Shape { m: 0, n: 1 << 40, k: 0 };
