@@ -30,6 +30,8 @@
 //! -infinity is a probability of 0: harmless when eps is 0 and it is not the target, an infinite loss otherwise.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 #[cfg(test)]
 mod reference;
 #[cfg(test)]
@@ -39,6 +41,10 @@ use crate::{
     Error,
     error::{check_len, product},
 };
+
+const FORWARD_BACKWARD: &str = "cross_entropy";
+const EVALUATE: &str = "cross_entropy (evaluate)";
+const LOG_SOFTMAX: &str = "log_softmax";
 
 /// The target of a row that does not count, for callers without a padding id.
 pub const IGNORE: u32 = u32::MAX;
@@ -96,8 +102,8 @@ pub fn forward_backward(
     grad_scale: f32,
     loss: &mut [f32],
 ) -> Result<(), Error> {
-    let op = "cross_entropy";
-    check(op, logits, v, targets, loss)?;
+    let op = FORWARD_BACKWARD;
+    check(op, logits.len(), v, targets, loss.len())?;
     if !grad_scale.is_finite() {
         let limit = "finite; one over the number of target tokens is the usual choice";
         return Err(Error::Scalar { op, what: "grad_scale", got: f64::from(grad_scale), limit });
@@ -114,10 +120,7 @@ pub fn forward_backward(
 /// # Errors
 /// As [`forward_backward`].
 pub fn evaluate(logits: &[f32], v: usize, targets: Targets<'_>, out: Scores<'_>) -> Result<(), Error> {
-    let op = "cross_entropy (evaluate)";
-    check(op, logits, v, targets, out.loss)?;
-    check_len(op, "nll", "(N)", out.nll.len(), targets.ids.len())?;
-    check_len(op, "hit", "(N)", out.hit.len(), targets.ids.len())?;
+    check_evaluate(logits.len(), v, targets, [out.loss.len(), out.nll.len(), out.hit.len()])?;
     cpu::evaluate(logits, v, targets, out);
     Ok(())
 }
@@ -135,9 +138,7 @@ pub fn evaluate(logits: &[f32], v: usize, targets: Targets<'_>, out: Scores<'_>)
 /// # Ok::<(), noam_kernels::Error>(())
 /// ```
 pub fn log_softmax_rows(x: &mut [f32], v: usize) -> Result<(), Error> {
-    let op = "log_softmax";
-    check_classes(op, v)?;
-    check_len(op, "x", "(N, V)", x.len(), x.len() / v * v)?;
+    check_rows(x.len(), v)?;
     cpu::log_softmax_rows(x, v);
     Ok(())
 }
@@ -154,11 +155,27 @@ fn check_classes(op: &'static str, v: usize) -> Result<(), Error> {
     Ok(())
 }
 
-fn check(op: &'static str, logits: &[f32], v: usize, targets: Targets<'_>, loss: &[f32]) -> Result<(), Error> {
+/// Checks log-softmax's rows; returns N.
+fn check_rows(x: usize, v: usize) -> Result<usize, Error> {
+    check_classes(LOG_SOFTMAX, v)?;
+    let n = x / v;
+    check_len(LOG_SOFTMAX, "x", "(N, V)", x, n * v)?;
+    Ok(n)
+}
+
+/// Checks evaluate's targets and the lengths of its buffers: logits; loss, nll and hit.
+fn check_evaluate(logits: usize, v: usize, targets: Targets<'_>, [loss, nll, hit]: [usize; 3]) -> Result<(), Error> {
+    check(EVALUATE, logits, v, targets, loss)?;
+    check_len(EVALUATE, "nll", "(N)", nll, targets.ids.len())?;
+    check_len(EVALUATE, "hit", "(N)", hit, targets.ids.len())
+}
+
+/// Checks the targets, and the lengths of logits and loss.
+fn check(op: &'static str, logits: usize, v: usize, targets: Targets<'_>, loss: usize) -> Result<(), Error> {
     check_classes(op, v)?;
     let n = targets.ids.len();
-    check_len(op, "logits", "(N, V)", logits.len(), product(op, "N * V", &[n, v])?)?;
-    check_len(op, "loss", "(N)", loss.len(), n)?;
+    check_len(op, "logits", "(N, V)", logits, product(op, "N * V", &[n, v])?)?;
+    check_len(op, "loss", "(N)", loss, n)?;
     if !(0.0..1.0).contains(&targets.smoothing) {
         let limit = "at least 0 and less than 1; 0.1 is the paper's choice";
         return Err(Error::Scalar { op, what: "smoothing", got: f64::from(targets.smoothing), limit });

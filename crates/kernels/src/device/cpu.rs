@@ -95,18 +95,6 @@ fn norm_input<'a>(input: &NormInput<&'a [f32]>) -> layer_norm::Backward<'a> {
     layer_norm::Backward { dy, sum, mean, rstd, gamma }
 }
 
-/// The targets of the rows that the logits have.
-fn targets<'a>(targets: &Targets<'a, Vec<u32>>, rows: usize) -> Result<cross_entropy::Targets<'a>, Error> {
-    let ids = targets.ids.get(targets.first..).and_then(|ids| ids.get(..rows)).ok_or(Error::Length {
-        op: "cross_entropy",
-        arg: "ids",
-        shape: "(first + N) or more",
-        got: targets.ids.len(),
-        want: targets.first.saturating_add(rows),
-    })?;
-    Ok(cross_entropy::Targets { ids, ignore: targets.ignore, smoothing: targets.smoothing })
-}
-
 impl Device for Cpu {
     type Buffer = Buffer;
     type Indices = Vec<u32>;
@@ -386,26 +374,11 @@ impl Device for Cpu {
         out: &mut [f32],
     ) -> Result<(), Error> {
         self.timed(Op::CachedAttention, || {
-            const OP: &str = "cached_attention";
             let Cache { rows, max_len, c } = cache_dims;
-            check_len(OP, "qkv", "(R, 3C)", qkv.len(), product(OP, "R·3C", &[rows, 3, c])?)?;
-            check_len(
-                OP,
-                "cache",
-                "(R, max_len, 2C)",
-                cache.len(),
-                product(OP, "R·max_len·2C", &[rows, max_len, 2, c])?,
-            )?;
-            if at >= max_len {
-                return Err(Error::Index { op: OP, arg: "at", at: 0, got: at, limit: max_len });
-            }
-            if n_heads == 0 || !c.is_multiple_of(n_heads) {
-                return Err(Error::Size { op: OP, what: "the number of heads", got: n_heads, limit: "a divisor of C" });
-            }
+            let hs = cache_dims.check_attention(n_heads, at, qkv.len(), cache.len(), out.len())?;
             for (row, qkv) in qkv.chunks_exact(3 * c).enumerate() {
                 cache[(row * max_len + at) * 2 * c..][..2 * c].copy_from_slice(&qkv[c..]);
             }
-            let hs = c / n_heads;
             let scratch = attention::decode_scratch_len(max_len, hs, rayon::current_num_threads());
             self.with_floats(scratch, |scratch| {
                 self.with_integers(rows, |lengths| {
@@ -435,21 +408,11 @@ impl Device for Cpu {
         to: &mut [f32],
     ) -> Result<(), Error> {
         self.timed(Op::ReorderCache, || {
-            const OP: &str = "reorder_cache";
-            let Cache { rows, max_len, c } = cache_dims;
-            let row = product(OP, "max_len·2C", &[max_len, 2, c])?;
-            check_len(OP, "from", "(R, max_len, 2C)", from.len(), product(OP, "R·max_len·2C", &[rows, row])?)?;
-            check_len(OP, "to", "(R, max_len, 2C)", to.len(), from.len())?;
-            check_len(OP, "parents", "(R)", parents.len(), rows)?;
-            if len > max_len {
-                return Err(Error::Size { op: OP, what: "len", got: len, limit: "at most max_len" });
-            }
-            if let Some((at, &got)) = parents.iter().enumerate().find(|&(_, &p)| p as usize >= rows) {
-                return Err(Error::Index { op: OP, arg: "parents", at, got: got as usize, limit: rows });
-            }
+            let row = cache_dims.check_reorder(len, parents, from.len(), to.len())?;
+            let len = len * 2 * cache_dims.c;
             if row > 0 {
                 for (to, &parent) in to.chunks_exact_mut(row).zip(parents) {
-                    to[..len * 2 * c].copy_from_slice(&from[parent as usize * row..][..len * 2 * c]);
+                    to[..len].copy_from_slice(&from[parent as usize * row..][..len]);
                 }
             }
             Ok(())
@@ -465,7 +428,7 @@ impl Device for Cpu {
         loss: &mut [f32],
     ) -> Result<(), Error> {
         self.timed(Op::CrossEntropy, || {
-            let targets = targets(&of, loss.len())?;
+            let targets = of.rows(of.ids, loss.len())?;
             cross_entropy::forward_backward(logits, v, targets, grad_scale, loss)
         })
     }
@@ -479,7 +442,7 @@ impl Device for Cpu {
         nll: &mut [f32],
     ) -> Result<(), Error> {
         self.timed(Op::CrossEntropy, || {
-            let targets = targets(&of, loss.len())?;
+            let targets = of.rows(of.ids, loss.len())?;
             self.with_integers(loss.len(), |hit| {
                 cross_entropy::evaluate(logits, v, targets, cross_entropy::Scores { loss, nll, hit })
             })

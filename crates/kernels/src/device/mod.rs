@@ -4,6 +4,7 @@
 //! generic over it compiles to direct calls (static dispatch), and says nothing of where it runs. Shapes, arithmetic and
 //! errors are those of the operation's own module.
 
+mod checks;
 mod cpu;
 mod profile;
 

@@ -1,0 +1,291 @@
+// Cross-entropy with its gradient, its evaluation, and log-softmax: one block a row. And the sum of the rows' losses.
+//
+//   m = max_v x[v];  z[v] = x[v] - m;  e[v] = exp(z[v]);  l = lane_sum(e);  zs = lane_sum(z)
+//   loss = fma(-u, zs, fma(-c, z[t], ln l));  dlogits[v] = fma(e[v], a, -k), and less c * grad_scale at the target t
+//   u = eps / V, c = 1 - eps, a = grad_scale / l, k = u * grad_scale;  log-softmax: z[v] - ln l
+//
+// mod.rs is the contract: every operation is rounded as IEEE 754 says and none is contracted, so the bits are the CPU's.
+//
+// Shapes: logits (N, V), any alignment; targets, loss, nll, hit (N); grad_scale (1), in device memory.
+// Types: float throughout.
+//
+// Launch: grid (N), block (32 W), W from 4 to 16 by V; dynamic shared memory for the row (V + 3 floats), and for log-softmax
+// and rows that are not kept a ring of 2 * CHUNK floats; set in cuda.rs. Requires N, V < 2^31, targets below V or `ignore`.
+//
+// Traffic: a row that fits is kept in shared memory, so its logits are read once and written once, the floor of 8 N V bytes
+// (4 N V for evaluate). A thread asks for eight times four neighbouring logits before it looks at any: 64 KiB in flight for
+// a block of 512 threads, so one block a multiprocessor, as V = 32000 allows, still keeps the memory busy. Rows that do not
+// fit (V above some 41,000 on sm_80, 57,000 on sm_90) are read three times, kernels `_reread`.
+//
+// Order: the contract's lane order makes a sum a warp's work: V / 32 dependent additions, 4000 cycles at V = 32000. A warp a
+// row would also have the exponentials to do, four times as long, and with 1000 rows in flight the logits would have left
+// the caches between the passes. So a block takes a row, and goes through it in chunks: while warp 0 adds z of chunk i, the
+// other warps make e of chunk i - 1 and warp 1 adds e of chunk i - 2. All are ready at about the same time, and the whole
+// takes less than the memory takes for the row.
+
+#include "element.cuh"
+#include "lanes.cuh"
+#include "math.cuh"
+
+// Values of a stage: four for each of 14 warps' lanes.
+constexpr int CHUNK = 14 * 32 * 4;
+constexpr int MAX_WARPS = 16;
+
+__device__ __forceinline__ float minus_infinity() { return __int_as_float(0xff800000); }
+
+// A row's logits, and the exponentials made of them.
+//
+// KEPT: the logits lie in shared memory after `load`; else they are read from global memory each time.
+// IN_PLACE: e[v] takes the place of the logit; else it is there from its stage to the next, in the ring.
+template <typename T, bool KEPT, bool IN_PLACE>
+struct Row {
+    const T* global;
+    float* kept;
+    float* ring;
+    int V;
+    // Values head to head + 4 * fours are taken four at a time: their addresses are multiples of four values.
+    int head, fours;
+
+    // Of the block's row. Kept values lie as the logits do with respect to those addresses.
+    __device__ __forceinline__ Row(const T* logits, int V, float* shared) : V(V) {
+        global = logits + (u64)blockIdx.x * V;
+        int past = (int)((u64)global / sizeof(T) & 3);
+        head = min((4 - past) & 3, V);
+        fours = (V - head) / 4;
+        ring = shared;
+        kept = shared + (IN_PLACE ? 0 : 2 * CHUNK) + past;
+    }
+
+    __device__ __forceinline__ float x(int v) const { return KEPT ? kept[v] : to_float(global[v]); }
+
+    __device__ __forceinline__ float& e(int v) const { return IN_PLACE ? kept[v] : ring[v % (2 * CHUNK)]; }
+
+    // The value of head or tail that is this thread's, or V.
+    __device__ __forceinline__ int single() const {
+        int v = threadIdx.x;
+        return min(v < head ? v : v + 4 * fours, V);
+    }
+
+    // Reads the row; returns its largest value, NaN passed over, to every thread.
+    __device__ __forceinline__ float load() const {
+        constexpr int AT_ONCE = 8;
+        __shared__ float largest[MAX_WARPS];
+        float m = minus_infinity();
+        auto take_in = [&](float x) { m = x > m ? x : m; };
+        for (int start = threadIdx.x; start < fours; start += AT_ONCE * blockDim.x) {
+            float4 x[AT_ONCE];
+#pragma unroll
+            for (int i = 0; i < AT_ONCE; i++) {
+                int four = start + i * blockDim.x;
+                if (four < fours) x[i] = load4(global + head + 4 * four);
+            }
+#pragma unroll
+            for (int i = 0; i < AT_ONCE; i++) {
+                int four = start + i * blockDim.x;
+                if (four < fours) {
+                    if (KEPT) *(float4*)(kept + head + 4 * four) = x[i];
+                    take_in(x[i].x);
+                    take_in(x[i].y);
+                    take_in(x[i].z);
+                    take_in(x[i].w);
+                }
+            }
+        }
+        int v = single();
+        if (v < V) {
+            float x = to_float(global[v]);
+            if (KEPT) kept[v] = x;
+            take_in(x);
+        }
+        m = lane_max(m);
+        if (threadIdx.x % 32 == 0) largest[threadIdx.x / 32] = m;
+        __syncthreads();
+        int warps = blockDim.x / 32, lane = threadIdx.x % 32;
+        return lane_max(lane < warps ? largest[lane] : minus_infinity());
+    }
+
+    // The lane sums (l, zs), to every thread; zs is 0 if it is not wanted.
+    __device__ __forceinline__ float2 sums(float m, bool want_z) const {
+        __shared__ float2 both;
+        int warp = threadIdx.x / 32, lane = threadIdx.x % 32, chunks = (V + CHUNK - 1) / CHUNK;
+        float sum = 0.0f;
+        for (int stage = want_z ? 0 : 1; stage < chunks + 2; stage++) {
+            // Chunk `stage - warp`, the exponentials' coming between: 0, 2, 1.
+            int chunk = warp == 0 ? stage : warp == 1 ? stage - 2 : stage - 1;
+            int start = chunk * CHUNK, end = min(start + CHUNK, V);
+            if (chunk >= 0 && chunk < chunks) {
+                if (warp == 0) {
+                    if (want_z) {
+#pragma unroll 8
+                        for (int v = start + lane; v < end; v += 32) sum = __fadd_rn(sum, __fsub_rn(x(v), m));
+                    }
+                } else if (warp == 1) {
+#pragma unroll 8
+                    for (int v = start + lane; v < end; v += 32) sum = __fadd_rn(sum, e(v));
+                } else {
+                    exponentials(m, start + threadIdx.x - 64, end, blockDim.x - 64);
+                }
+            }
+            __syncthreads();
+        }
+        if (warp < 2) sum = lane_sum(sum);
+        if (threadIdx.x == 0) both.y = sum;
+        if (threadIdx.x == 32) both.x = sum;
+        __syncthreads();
+        return both;
+    }
+
+    // e of every `stride`th value; four logits are read before any is replaced.
+    __device__ __forceinline__ void exponentials(float m, int start, int end, int stride) const {
+        for (; start < end; start += 4 * stride) {
+            float z[4];
+#pragma unroll
+            for (int i = 0; i < 4; i++) {
+                int v = start + i * stride;
+                z[i] = v < end ? __fsub_rn(x(v), m) : 0.0f;
+            }
+#pragma unroll
+            for (int i = 0; i < 4; i++) {
+                int v = start + i * stride;
+                if (v < end) e(v) = exp_nonpositive(z[i]);
+            }
+        }
+    }
+
+    // Writes y(v, x(v)) for every v; x(v) is e(v) once that has taken its place.
+    template <typename Y>
+    __device__ __forceinline__ void store(T* out, Y y) const {
+#pragma unroll 4
+        for (int four = threadIdx.x; four < fours; four += blockDim.x) {
+            int v = head + 4 * four;
+            float4 x = KEPT ? *(const float4*)(kept + v) : load4(global + v);
+            store4(out + v, float4{y(v, x.x), y(v + 1, x.y), y(v + 2, x.z), y(v + 3, x.w)});
+        }
+        int v = single();
+        if (v < V) out[v] = from_float<T>(y(v, x(v)));
+    }
+
+    static __device__ __forceinline__ float4 load4(const float* from) { return *(const float4*)from; }
+
+    static __device__ __forceinline__ void store4(float* to, float4 x) { *(float4*)to = x; }
+};
+
+// A row's loss from z at the target, ln l and zs.
+__device__ __forceinline__ float row_loss(float z_target, float log_l, float zs, float smoothing, int V) {
+    // 0 times a -infinity in zs would be NaN.
+    if (smoothing == 0.0f) return __fsub_rn(log_l, z_target);
+    float u = __fdiv_rn(smoothing, (float)V), c = __fsub_rn(1.0f, smoothing);
+    return __fmaf_rn(-u, zs, __fmaf_rn(-c, z_target, log_l));
+}
+
+template <typename T, bool KEPT>
+__device__ __forceinline__ void forward_backward(T* logits, float* loss, const u32* targets, const float* grad_scale,
+                                                 u32 ignore, float smoothing, int V, float* shared) {
+    Row<T, KEPT, KEPT> row(logits, V, shared);
+    T* dlogits = logits + (u64)blockIdx.x * V;
+    u32 target = targets[blockIdx.x];
+    if (target == ignore) {
+        for (int v = threadIdx.x; v < V; v += blockDim.x) dlogits[v] = from_float<T>(0.0f);
+        if (threadIdx.x == 0) loss[blockIdx.x] = 0.0f;
+        return;
+    }
+    float x_target = to_float(row.global[target]);
+    float m = row.load();
+    float2 sums = row.sums(m, smoothing != 0.0f);
+    float l = sums.x, zs = sums.y, g = *grad_scale;
+    float a = __fdiv_rn(g, l), k = __fmul_rn(__fdiv_rn(smoothing, (float)V), g);
+    float off = __fmul_rn(__fsub_rn(1.0f, smoothing), g);
+    row.store(dlogits, [&](int v, float x) {
+        float y = __fmaf_rn(KEPT ? x : exp_nonpositive(__fsub_rn(x, m)), a, -k);
+        return v == target ? __fsub_rn(y, off) : y;
+    });
+    if (threadIdx.x == 0) loss[blockIdx.x] = row_loss(__fsub_rn(x_target, m), ln_rn(l), zs, smoothing, V);
+}
+
+template <typename T, bool KEPT>
+__device__ __forceinline__ void evaluate(const T* logits, float* loss, float* nll, u32* hit, const u32* targets,
+                                         u32 ignore, float smoothing, int V, float* shared) {
+    u32 target = targets[blockIdx.x];
+    float row_nll = 0.0f, row_smoothed = 0.0f;
+    u32 row_hit = 0;
+    if (target != ignore) {
+        Row<T, KEPT, KEPT> row(logits, V, shared);
+        float x_target = to_float(row.global[target]);
+        float m = row.load();
+        float2 sums = row.sums(m, smoothing != 0.0f);
+        if (threadIdx.x == 0) {
+            float log_l = ln_rn(sums.x), z_target = __fsub_rn(x_target, m);
+            row_smoothed = row_loss(z_target, log_l, sums.y, smoothing, V);
+            row_nll = __fsub_rn(log_l, z_target);
+            row_hit = z_target == 0.0f;
+        }
+    }
+    if (threadIdx.x == 0) {
+        loss[blockIdx.x] = row_smoothed;
+        nll[blockIdx.x] = row_nll;
+        hit[blockIdx.x] = row_hit;
+    }
+}
+
+template <typename T, bool KEPT>
+__device__ __forceinline__ void log_softmax(T* x, int V, float* shared) {
+    Row<T, KEPT, false> row(x, V, shared);
+    float m = row.load();
+    float l = row.sums(m, false).x;
+    // One logarithm for all: it is f64, of which some devices do few.
+    __shared__ float log_l;
+    if (threadIdx.x == 0) log_l = ln_rn(l);
+    __syncthreads();
+    float less = log_l;
+    row.store(x + (u64)blockIdx.x * V, [&](int, float x) { return __fsub_rn(__fsub_rn(x, m), less); });
+}
+
+extern __shared__ float4 shared_memory[];
+
+#define BLOCK extern "C" __global__ void __launch_bounds__(32 * MAX_WARPS)
+#define ENTRIES(NAME, T, KEPT)                                                                                          \
+    BLOCK cross_entropy_forward_backward_##NAME(T* logits, float* loss, const u32* targets, const float* grad_scale,     \
+                                                u32 ignore, float smoothing, int V) {                                   \
+        forward_backward<T, KEPT>(logits, loss, targets, grad_scale, ignore, smoothing, V, (float*)shared_memory);       \
+    }                                                                                                                   \
+    BLOCK cross_entropy_evaluate_##NAME(const T* logits, float* loss, float* nll, u32* hit, const u32* targets,          \
+                                        u32 ignore, float smoothing, int V) {                                           \
+        evaluate<T, KEPT>(logits, loss, nll, hit, targets, ignore, smoothing, V, (float*)shared_memory);                 \
+    }                                                                                                                   \
+    BLOCK log_softmax_##NAME(T* x, int V) { log_softmax<T, KEPT>(x, V, (float*)shared_memory); }
+
+ENTRIES(f32, float, true)
+ENTRIES(f32_reread, float, false)
+
+// The sum of the losses in f64, in ascending order of the rows: one warp. All lanes add the same values; what a lane does of
+// its own is to fetch and to widen four of each 128, the next four while those are added. N additions, one after the
+// other, are the time: 16 microseconds for 4096 rows.
+//
+// Launch: one block of 32 threads.
+extern "C" __global__ void __launch_bounds__(32) total_loss(double* total, const float* loss, int N) {
+    constexpr int EACH = 4;
+    int lane = threadIdx.x;
+    double sum = 0.0;
+    float next[EACH];
+    auto fetch = [&](int start) {
+#pragma unroll
+        for (int i = 0; i < EACH; i++) {
+            int n = start + 32 * i + lane;
+            next[i] = n < N ? loss[n] : 0.0f;
+        }
+    };
+    fetch(0);
+    for (int start = 0; start < N; start += 32 * EACH) {
+        double mine[EACH];
+#pragma unroll
+        for (int i = 0; i < EACH; i++) mine[i] = (double)next[i];
+        fetch(start + 32 * EACH);
+#pragma unroll
+        for (int i = 0; i < EACH; i++) {
+            // Behind the last row zeros are added, which change nothing: no partial sum is -0.
+#pragma unroll
+            for (int from = 0; from < 32; from++) sum = __dadd_rn(sum, __shfl_sync(ALL_LANES, mine[i], from));
+        }
+    }
+    if (lane == 0) *total = sum;
+}
