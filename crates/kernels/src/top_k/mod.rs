@@ -10,6 +10,8 @@
 //! Least traffic: 4 N V bytes.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 #[cfg(test)]
 mod tests;
 
@@ -49,13 +51,7 @@ pub struct Output<'a> {
 /// # Ok::<(), noam_kernels::Error>(())
 /// ```
 pub fn top_k(scores: &[f32], v: usize, k: usize, out: Output<'_>) -> Result<(), Error> {
-    let n = rows(scores, v)?;
-    if k == 0 || k > v {
-        return Err(Error::Size { op: OP, what: "k", got: k, limit: "at least 1 and at most V, the length of a row" });
-    }
-    let want = product(OP, "N * k", &[n, k])?;
-    check_len(OP, "values", "(N, k)", out.values.len(), want)?;
-    check_len(OP, "indices", "(N, k)", out.indices.len(), want)?;
+    check(scores.len(), v, k, out.values.len(), out.indices.len())?;
     cpu::top_k(scores, v, k, out);
     Ok(())
 }
@@ -77,18 +73,30 @@ pub fn top_k(scores: &[f32], v: usize, k: usize, out: Output<'_>) -> Result<(), 
 /// # Ok::<(), noam_kernels::Error>(())
 /// ```
 pub fn argmax(scores: &[f32], v: usize, indices: &mut [u32]) -> Result<(), Error> {
-    let n = rows(scores, v)?;
+    let n = rows(scores.len(), v)?;
     check_len(OP, "indices", "(N)", indices.len(), n)?;
     cpu::argmax(scores, v, indices);
     Ok(())
 }
 
-/// The number of rows of `scores`.
-fn rows(scores: &[f32], v: usize) -> Result<usize, Error> {
+/// Checks k and the lengths of the buffers; returns N.
+fn check(scores: usize, v: usize, k: usize, values: usize, indices: usize) -> Result<usize, Error> {
+    let n = rows(scores, v)?;
+    if k == 0 || k > v {
+        return Err(Error::Size { op: OP, what: "k", got: k, limit: "at least 1 and at most V, the length of a row" });
+    }
+    let want = product(OP, "N * k", &[n, k])?;
+    check_len(OP, "values", "(N, k)", values, want)?;
+    check_len(OP, "indices", "(N, k)", indices, want)?;
+    Ok(n)
+}
+
+/// The number of rows of so many scores.
+fn rows(scores: usize, v: usize) -> Result<usize, Error> {
     if v == 0 || u32::try_from(v).is_err() {
         return Err(Error::Size { op: OP, what: "V", got: v, limit: "at least 1 and less than 2^32" });
     }
-    let n = scores.len() / v;
-    check_len(OP, "scores", "(N, V)", scores.len(), n * v)?;
+    let n = scores / v;
+    check_len(OP, "scores", "(N, V)", scores, n * v)?;
     Ok(n)
 }
