@@ -48,6 +48,8 @@
 mod backward;
 mod cpu;
 mod decode;
+#[cfg(feature = "cuda")]
+pub mod decode_cuda;
 #[cfg(test)]
 mod reference;
 mod tasks;

@@ -8,6 +8,8 @@ mod checks;
 mod cpu;
 mod profile;
 
+#[cfg(feature = "cuda")]
+pub(crate) use checks::{CACHED_ATTENTION, REORDER_CACHE};
 pub use cpu::Cpu;
 pub use profile::OpTime;
 
