@@ -47,6 +47,8 @@
 
 mod backward;
 mod cpu;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 mod decode;
 #[cfg(feature = "cuda")]
 pub mod decode_cuda;

@@ -9,17 +9,17 @@ use proptest::prelude::*;
 type Field<F> = fn(&mut Operands<F>) -> &mut Vec<F>;
 
 /// An attention with its lengths and operands.
-struct Case {
-    dims: Dims,
-    mask: Mask,
-    key_lengths: Vec<u32>,
-    query_lengths: Option<Vec<u32>>,
-    dropout: Dropout,
-    x: Operands<f32>,
+pub(super) struct Case {
+    pub dims: Dims,
+    pub mask: Mask,
+    pub key_lengths: Vec<u32>,
+    pub query_lengths: Option<Vec<u32>>,
+    pub dropout: Dropout,
+    pub x: Operands<f32>,
 }
 
 /// Values in [-1, 1), a multiple of 2^-12 each, from a seed.
-fn values(n: usize, seed: u64) -> Vec<f32> {
+pub(super) fn values(n: usize, seed: u64) -> Vec<f32> {
     let mut x = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     (0..n)
         .map(|_| {
@@ -32,7 +32,7 @@ fn values(n: usize, seed: u64) -> Vec<f32> {
 }
 
 impl Case {
-    fn new(dims: Dims, mask: Mask, p: f32, seed: u64) -> Self {
+    pub fn new(dims: Dims, mask: Mask, p: f32, seed: u64) -> Self {
         let Dims { b, nh, hs, t, s } = dims;
         let (q, k) = (b * t * nh * hs, b * s * nh * hs);
         let x = Operands {
@@ -45,7 +45,7 @@ impl Case {
         Case { dims, mask, key_lengths: vec![s as u32; b], query_lengths: None, dropout, x }
     }
 
-    fn attention(&self) -> Attention<'_> {
+    pub fn attention(&self) -> Attention<'_> {
         Attention {
             dims: self.dims,
             mask: self.mask,
@@ -59,7 +59,7 @@ impl Case {
         Inputs::Separate { q: &self.x.q, k: &self.x.k, v: &self.x.v }
     }
 
-    fn run(&self) -> Results<f32> {
+    pub fn run(&self) -> Results<f32> {
         self.run_with(2)
     }
 
@@ -93,7 +93,7 @@ fn buffers<F>(r: &Results<F>) -> [(&'static str, &[F]); 6] {
 }
 
 #[track_caller]
-fn assert_same_bits(got: &Results<f32>, want: &Results<f32>) {
+pub(super) fn assert_same_bits(got: &Results<f32>, want: &Results<f32>) {
     for ((name, got), (_, want)) in buffers(got).into_iter().zip(buffers(want)) {
         assert_eq!(got.len(), want.len());
         for (at, (g, w)) in got.iter().zip(want).enumerate() {
@@ -108,7 +108,7 @@ fn in_f64(x: &Operands<f32>) -> Operands<f64> {
 }
 
 /// Shapes at and around the widths of tiles, lanes and strips.
-fn awkward() -> Vec<Case> {
+pub(super) fn awkward() -> Vec<Case> {
     let mut cases = Vec::new();
     for (seed, (b, nh, hs, t, s)) in [
         (1, 1, 1, 1, 1),
@@ -233,7 +233,7 @@ fn threads_and_scratch_change_no_bit() {
 }
 
 /// Puts rows of `width` values side by side.
-fn interleave(parts: &[&[f32]], width: usize) -> Vec<f32> {
+pub(super) fn interleave(parts: &[&[f32]], width: usize) -> Vec<f32> {
     let rows = parts[0].len() / width;
     (0..rows).flat_map(|r| parts.iter().flat_map(move |p| p[r * width..][..width].to_vec())).collect()
 }
