@@ -43,6 +43,8 @@
 //! that row of `y` NaN.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 #[cfg(test)]
 mod reference;
 #[cfg(test)]
@@ -53,6 +55,11 @@ use crate::{
     dropout::Dropout,
     error::{check_len, product},
 };
+
+const OP: &str = "layer_norm";
+const RESIDUAL_OP: &str = "layer_norm (residual)";
+const BACKWARD_OP: &str = "layer_norm backward";
+const RESIDUAL_BACKWARD_OP: &str = "layer_norm (residual) backward";
 
 /// Rows whose contributions to dgamma and dbeta are added up before they meet the others.
 pub const CHUNK: usize = 32;
@@ -139,7 +146,7 @@ pub fn scratch_len(n: usize, c: usize) -> usize {
 /// # Ok::<(), noam_kernels::Error>(())
 /// ```
 pub fn forward(x: &[f32], affine: Affine<'_>, eps: f32, out: Output<'_>) -> Result<(), Error> {
-    check_forward("layer_norm", x, affine, eps, &out)?;
+    check_forward(OP, forward_lens(x, affine, &out), eps)?;
     cpu::forward(x, affine, eps, out);
     Ok(())
 }
@@ -173,9 +180,8 @@ pub fn residual_forward(
     eps: f32,
     out: Output<'_>,
 ) -> Result<(), Error> {
-    let op = "layer_norm (residual)";
-    check_forward(op, x, affine, eps, &out)?;
-    check_len(op, "sum", "(N, C)", sum.len(), x.len())?;
+    check_forward(RESIDUAL_OP, forward_lens(x, affine, &out), eps)?;
+    check_len(RESIDUAL_OP, "sum", "(N, C)", sum.len(), x.len())?;
     cpu::residual_forward(x, sum, dropout, affine, eps, out);
     Ok(())
 }
@@ -190,7 +196,7 @@ pub fn residual_forward(
 /// [`Error::Size`] if C is 0 or N does not fit in 32 bits; [`Error::Length`] names the first buffer of the wrong
 /// length, or a `scratch` that is too short. On error nothing is written.
 pub fn backward(input: Backward<'_>, write: Write, out: Gradients<'_>, scratch: &mut [f32]) -> Result<(), Error> {
-    check_backward("layer_norm backward", input, &out, scratch)?;
+    check_backward(BACKWARD_OP, backward_lens(input, &out, scratch))?;
     cpu::backward(input, write, out, scratch);
     Ok(())
 }
@@ -211,9 +217,8 @@ pub fn residual_backward(
     dsub: &mut [f32],
     scratch: &mut [f32],
 ) -> Result<(), Error> {
-    let op = "layer_norm (residual) backward";
-    check_backward(op, input, &out, scratch)?;
-    check_len(op, "dsub", "(N, C)", dsub.len(), input.sum.len())?;
+    check_backward(RESIDUAL_BACKWARD_OP, backward_lens(input, &out, scratch))?;
+    check_len(RESIDUAL_BACKWARD_OP, "dsub", "(N, C)", dsub.len(), input.sum.len())?;
     cpu::residual_backward(input, dropout, write, out, dsub, scratch);
     Ok(())
 }
@@ -230,13 +235,34 @@ fn dims(op: &'static str, rows: usize, c: usize) -> Result<usize, Error> {
     product(op, "N * C", &[rows, c])
 }
 
-fn check_forward(op: &'static str, x: &[f32], affine: Affine<'_>, eps: f32, out: &Output<'_>) -> Result<(), Error> {
-    let (n, c) = (out.mean.len(), affine.gamma.len());
+/// What forward's buffers hold.
+struct ForwardLens {
+    x: usize,
+    gamma: usize,
+    beta: usize,
+    y: usize,
+    mean: usize,
+    rstd: usize,
+}
+
+fn forward_lens(x: &[f32], affine: Affine<'_>, out: &Output<'_>) -> ForwardLens {
+    ForwardLens {
+        x: x.len(),
+        gamma: affine.gamma.len(),
+        beta: affine.beta.len(),
+        y: out.y.len(),
+        mean: out.mean.len(),
+        rstd: out.rstd.len(),
+    }
+}
+
+fn check_forward(op: &'static str, len: ForwardLens, eps: f32) -> Result<(), Error> {
+    let (n, c) = (len.mean, len.gamma);
     let elements = dims(op, n, c)?;
-    check_len(op, "x", "(N, C)", x.len(), elements)?;
-    check_len(op, "beta", "(C)", affine.beta.len(), c)?;
-    check_len(op, "y", "(N, C)", out.y.len(), elements)?;
-    check_len(op, "rstd", "(N)", out.rstd.len(), n)?;
+    check_len(op, "x", "(N, C)", len.x, elements)?;
+    check_len(op, "beta", "(C)", len.beta, c)?;
+    check_len(op, "y", "(N, C)", len.y, elements)?;
+    check_len(op, "rstd", "(N)", len.rstd, n)?;
     if !(eps.is_finite() && eps > 0.0) {
         let limit = "finite and greater than 0; 1e-5 is the usual choice";
         return Err(Error::Scalar { op, what: "eps", got: f64::from(eps), limit });
@@ -244,19 +270,46 @@ fn check_forward(op: &'static str, x: &[f32], affine: Affine<'_>, eps: f32, out:
     Ok(())
 }
 
-fn check_backward(op: &'static str, input: Backward<'_>, out: &Gradients<'_>, scratch: &[f32]) -> Result<(), Error> {
-    let (n, c) = (input.mean.len(), input.gamma.len());
+/// What backward's buffers hold.
+struct BackwardLens {
+    dy: usize,
+    sum: usize,
+    mean: usize,
+    rstd: usize,
+    gamma: usize,
+    dsum: usize,
+    dgamma: usize,
+    dbeta: usize,
+    scratch: usize,
+}
+
+fn backward_lens(input: Backward<'_>, out: &Gradients<'_>, scratch: &[f32]) -> BackwardLens {
+    BackwardLens {
+        dy: input.dy.len(),
+        sum: input.sum.len(),
+        mean: input.mean.len(),
+        rstd: input.rstd.len(),
+        gamma: input.gamma.len(),
+        dsum: out.dsum.len(),
+        dgamma: out.dgamma.len(),
+        dbeta: out.dbeta.len(),
+        scratch: scratch.len(),
+    }
+}
+
+fn check_backward(op: &'static str, len: BackwardLens) -> Result<(), Error> {
+    let (n, c) = (len.mean, len.gamma);
     let elements = dims(op, n, c)?;
-    check_len(op, "dy", "(N, C)", input.dy.len(), elements)?;
-    check_len(op, "sum", "(N, C)", input.sum.len(), elements)?;
-    check_len(op, "rstd", "(N)", input.rstd.len(), n)?;
-    check_len(op, "dsum", "(N, C)", out.dsum.len(), elements)?;
-    check_len(op, "dgamma", "(C)", out.dgamma.len(), c)?;
-    check_len(op, "dbeta", "(C)", out.dbeta.len(), c)?;
+    check_len(op, "dy", "(N, C)", len.dy, elements)?;
+    check_len(op, "sum", "(N, C)", len.sum, elements)?;
+    check_len(op, "rstd", "(N)", len.rstd, n)?;
+    check_len(op, "dsum", "(N, C)", len.dsum, elements)?;
+    check_len(op, "dgamma", "(C)", len.dgamma, c)?;
+    check_len(op, "dbeta", "(C)", len.dbeta, c)?;
     let want = scratch_len(n, c);
-    if scratch.len() < want {
+    if len.scratch < want {
         let shape = "(ceil(N / 32), 2, C) or more";
-        return Err(Error::Length { op, arg: "scratch", shape, got: scratch.len(), want });
+        return Err(Error::Length { op, arg: "scratch", shape, got: len.scratch, want });
     }
     Ok(())
 }

@@ -5,30 +5,30 @@ use crate::{
 };
 use proptest::prelude::*;
 
-const EPS: f32 = 1e-5;
+pub(super) const EPS: f32 = 1e-5;
 
 /// The buffers of one forward and backward.
-struct Case {
-    n: usize,
-    c: usize,
-    dropout: Dropout,
-    x: Vec<f32>,
-    sub: Vec<f32>,
-    gamma: Vec<f32>,
-    beta: Vec<f32>,
-    dy: Vec<f32>,
+pub(super) struct Case {
+    pub(super) n: usize,
+    pub(super) c: usize,
+    pub(super) dropout: Dropout,
+    pub(super) x: Vec<f32>,
+    pub(super) sub: Vec<f32>,
+    pub(super) gamma: Vec<f32>,
+    pub(super) beta: Vec<f32>,
+    pub(super) dy: Vec<f32>,
 }
 
 #[derive(Debug, PartialEq)]
-struct Outcome {
-    sum: Vec<f32>,
-    y: Vec<f32>,
-    mean: Vec<f32>,
-    rstd: Vec<f32>,
-    dsum: Vec<f32>,
-    dsub: Vec<f32>,
-    dgamma: Vec<f32>,
-    dbeta: Vec<f32>,
+pub(super) struct Outcome {
+    pub(super) sum: Vec<f32>,
+    pub(super) y: Vec<f32>,
+    pub(super) mean: Vec<f32>,
+    pub(super) rstd: Vec<f32>,
+    pub(super) dsum: Vec<f32>,
+    pub(super) dsub: Vec<f32>,
+    pub(super) dgamma: Vec<f32>,
+    pub(super) dbeta: Vec<f32>,
 }
 
 impl Outcome {
@@ -39,7 +39,7 @@ impl Outcome {
 }
 
 impl Case {
-    fn new(n: usize, c: usize, p: f32, shift: f32) -> Case {
+    pub(super) fn new(n: usize, c: usize, p: f32, shift: f32) -> Case {
         Case {
             n,
             c,
@@ -53,7 +53,7 @@ impl Case {
     }
 
     /// Forward and backward; `start` is what every buffer that is added to (or must be overwritten) holds before.
-    fn run(&self, write: Write, start: f32) -> Outcome {
+    pub(super) fn run(&self, write: Write, start: f32) -> Outcome {
         let (n, c) = (self.n, self.c);
         let mut sum = self.sub.clone();
         let (mut y, mut mean, mut rstd) = (vec![start; n * c], vec![start; n], vec![start; n]);

@@ -1,0 +1,461 @@
+// Layer normalization, alone or behind a residual addition with dropout, and its backward.
+//
+//   s    = fma(factor, sub, x)        residual forward, rounded to T and left in `sum`; plain forward has s = x
+//   mean = lane_sum(s) / C            rstd = 1 / sqrt(lane_sum((s - mean)^2) / C + eps)
+//   y    = fma((s - mean) * rstd, gamma, beta)
+//
+//   x^   = (s - mean) * rstd          g = dy * gamma        a = lane_sum(g) / C        b = lane_sum(g * x^) / C
+//   ds   = rstd * fma(x^, -b, g - a), or fma(rstd, ..., ds)                             dsub = factor * ds
+//   dgamma += sum of dy * x^          dbeta += sum of dy    over rows, 32 at a time
+//
+// mod.rs is the contract; in f32 the bits are the CPU's.
+//
+// Shapes: x, sum, y, dy, dsum, dsub (N, C); gamma, beta, dgamma, dbeta (C); mean, rstd (N); partials (ceil(N / 32), 2,
+// C). T for what has rows, f32 for the rest and for all arithmetic. Any alignment, any C.
+//
+// A lane has eight of every 256 columns (group.cuh). In f32 they are 32 apart, the order of the contract's sums: a
+// warp's access is 128 bytes in a row, four whole sectors. In 16 bits they are neighbours, one access of 16 bytes, and
+// a lane adds them ascending. GROUPS times 256 columns, 512 or 1024, are what a warp keeps in registers, so that a row
+// is read once. Wider rows are read again for each pass, mostly from the caches: the kernels that end in `wide`.
+//
+// Forward: a warp a row, 8 rows a block. Traffic: reads x (and sum), writes y (and sum), the floor of 8 N C bytes in
+// f32 (16 N C); gamma and beta come from L1.
+//
+// Backward: a block takes the 32 rows of a chunk, a warp a row, 8 rows at a time. A warp needs sums along its row, the
+// chunk's dgamma and dbeta need sums down the columns in the order of the rows: so each warp leaves dy and x^ in shared
+// memory, 8 bytes a value, and after a barrier each thread adds the rows for its own columns. Slot 256 g + 32 k + l of
+// a row has element k of lane l, whatever its column: neighbouring lanes, neighbouring banks. With a row there,
+// registers are free for the warp's next one, whose way from memory overlaps with what is left to do. Traffic: reads dy
+// and sum, writes dsum (and dsub; reads dsum to add to it) and 2 / 32 of a row a row for the partials: 12 N C bytes in
+// f32 (16 to 20 N C) are the floor.
+//
+// The partials are then added by a block for 32 columns: its warps fetch 128 chunks at a time, one thread a column adds
+// them in order.
+
+#include "group.cuh"
+
+constexpr int CHUNK = 32;
+
+// Columns of an access: single ones in the order of the lanes, or 16 bytes.
+template <typename T>
+constexpr int LEN = 8;
+template <>
+constexpr int LEN<float> = 1;
+
+// Rows that a block has in flight.
+constexpr int WARPS = 8, THREADS = 32 * WARPS;
+
+template <typename T>
+__device__ __forceinline__ float rounded(float x) {
+    return to_float(from_float<T>(x));
+}
+
+template <typename T>
+struct Forward {
+    const T* x;
+    T* sum;  // null in the plain form
+    const float* gamma;
+    const float* beta;
+    T* y;
+    float* mean;
+    float* rstd;
+    float eps;
+    int n, c;
+    Dropout dropout;
+};
+
+// s of eight columns, where the bits of `kept` stay; the residual form leaves it in `sum`.
+template <typename T>
+__device__ __forceinline__ void residual_group(float (&s)[8], const float (&x)[8], const Forward<T>& f, u32 bits,
+                                               u64 start, int first, int lane, bool vectors) {
+#pragma unroll
+    for (int k = 0; k < 8; k++) s[k] = rounded<T>(__fmaf_rn(kept_factor(f.dropout, bits, k), s[k], x[k]));
+    store_group<LEN<T>>(s, f.sum + start, first, f.c, lane, vectors);
+}
+
+// A lane's sum of squares over its columns of a group, going on from `squares`; 0 from column c on changes no sum.
+template <int LEN>
+__device__ __forceinline__ float add_squares(float squares, const float (&s)[8], float mean, int first, int c,
+                                             int lane) {
+    int left = c - first - LEN * lane;
+#pragma unroll
+    for (int k = 0; k < 8; k++) {
+        float d = offset<LEN>(k) < left ? s[k] - mean : 0.0f;
+        squares = __fmaf_rn(d, d, squares);
+    }
+    return squares;
+}
+
+template <typename T>
+__device__ __forceinline__ void normalize_group(const float (&s)[8], float mean, float rstd, const Forward<T>& f,
+                                                T* y, int first, int lane, bool vectors) {
+    float gamma[8], beta[8], out[8];
+    load_group<LEN<T>>(gamma, f.gamma, first, f.c, lane, vectors);
+    load_group<LEN<T>>(beta, f.beta, first, f.c, lane, vectors);
+#pragma unroll
+    for (int k = 0; k < 8; k++) out[k] = __fmaf_rn((s[k] - mean) * rstd, gamma[k], beta[k]);
+    store_group<LEN<T>>(out, y, first, f.c, lane, vectors);
+}
+
+template <typename T>
+__device__ __forceinline__ float write_stats(float mean, float squares, const Forward<T>& f, int row, int lane) {
+    float variance = __fdiv_rn(lane_sum(squares), (float)f.c);
+    float rstd = __fdiv_rn(1.0f, __fsqrt_rn(variance + f.eps));
+    if (lane == 0) {
+        f.mean[row] = mean;
+        f.rstd[row] = rstd;
+    }
+    return rstd;
+}
+
+template <typename T>
+__device__ __forceinline__ bool vectors_of(const Forward<T>& f) {
+    bool rows = aligned(f.x) && aligned(f.y) && aligned(f.sum);
+    return rows && aligned(f.gamma) && aligned(f.beta) && f.c % LEN<T> == 0;
+}
+
+template <typename T, int GROUPS>
+__device__ __forceinline__ void forward(const Forward<T>& f) {
+    int row = blockIdx.x * WARPS + threadIdx.x / 32, lane = threadIdx.x % 32;
+    if (row >= f.n) return;
+    bool vectors = vectors_of(f);
+    u64 start = (u64)row * f.c;
+    float s[GROUPS][8], total = 0.0f, squares = 0.0f;
+    if (f.sum != nullptr) {
+        float x[GROUPS][8];
+#pragma unroll
+        for (int g = 0; g < GROUPS; g++) {
+            load_group<LEN<T>>(x[g], f.x + start, GROUP * g, f.c, lane, vectors);
+            load_group<LEN<T>>(s[g], f.sum + start, GROUP * g, f.c, lane, vectors);
+        }
+        // Eight bits a group; while they are made, the loads are under way.
+        u32 bits = ~0u;
+        if (active(f.dropout)) {
+            u32 step = *f.dropout.step;
+            bits = 0;
+#pragma unroll 1
+            for (int g = 0; g < GROUPS; g++) bits |= kept<LEN<T>>(f.dropout, step, row, g, lane) << 8 * g;
+        }
+#pragma unroll
+        for (int g = 0; g < GROUPS; g++)
+            residual_group(s[g], x[g], f, bits >> 8 * g, start, GROUP * g, lane, vectors);
+    } else {
+#pragma unroll
+        for (int g = 0; g < GROUPS; g++) load_group<LEN<T>>(s[g], f.x + start, GROUP * g, f.c, lane, vectors);
+    }
+    // From column c on s is zero, and a lane's sum is never -0: adding it changes nothing.
+#pragma unroll
+    for (int g = 0; g < GROUPS; g++)
+#pragma unroll
+        for (int k = 0; k < 8; k++) total = total + s[g][k];
+    float mean = __fdiv_rn(lane_sum(total), (float)f.c);
+#pragma unroll
+    for (int g = 0; g < GROUPS; g++) squares = add_squares<LEN<T>>(squares, s[g], mean, GROUP * g, f.c, lane);
+    float rstd = write_stats(mean, squares, f, row, lane);
+#pragma unroll
+    for (int g = 0; g < GROUPS; g++) normalize_group(s[g], mean, rstd, f, f.y + start, GROUP * g, lane, vectors);
+}
+
+// A thread reads back from `sum` what it wrote itself, so its passes need no barrier.
+template <typename T>
+__device__ __forceinline__ void forward_wide(const Forward<T>& f) {
+    int row = blockIdx.x * WARPS + threadIdx.x / 32, lane = threadIdx.x % 32;
+    if (row >= f.n) return;
+    bool vectors = vectors_of(f);
+    u64 start = (u64)row * f.c;
+    u32 step = active(f.dropout) ? *f.dropout.step : 0;
+    bool residual = f.sum != nullptr;
+    const T* in = residual ? f.sum + start : f.x + start;
+    float s[8], total = 0.0f, squares = 0.0f;
+    for (int first = 0; first < f.c; first += GROUP) {
+        load_group<LEN<T>>(s, in, first, f.c, lane, vectors);
+        if (residual) {
+            float x[8];
+            load_group<LEN<T>>(x, f.x + start, first, f.c, lane, vectors);
+            u32 bits = active(f.dropout) ? kept<LEN<T>>(f.dropout, step, row, first / GROUP, lane) : 0xffu;
+            residual_group(s, x, f, bits, start, first, lane, vectors);
+        }
+#pragma unroll
+        for (int k = 0; k < 8; k++) total = total + s[k];
+    }
+    float mean = __fdiv_rn(lane_sum(total), (float)f.c);
+    for (int first = 0; first < f.c; first += GROUP) {
+        load_group<LEN<T>>(s, in, first, f.c, lane, vectors);
+        squares = add_squares<LEN<T>>(squares, s, mean, first, f.c, lane);
+    }
+    float rstd = write_stats(mean, squares, f, row, lane);
+    for (int first = 0; first < f.c; first += GROUP) {
+        load_group<LEN<T>>(s, in, first, f.c, lane, vectors);
+        normalize_group(s, mean, rstd, f, f.y + start, first, lane, vectors);
+    }
+}
+
+template <typename T>
+struct Backward {
+    const T* dy;
+    const T* sum;
+    const float* mean;
+    const float* rstd;
+    const float* gamma;
+    T* dsum;
+    T* dsub;  // null without
+    float* partials;
+    int n, c;
+    Dropout dropout;
+    bool add;
+};
+
+template <typename T>
+__device__ __forceinline__ bool vectors_of(const Backward<T>& b) {
+    bool rows = aligned(b.dy) && aligned(b.sum) && aligned(b.dsum) && aligned(b.dsub);
+    return rows && aligned(b.gamma) && b.c % LEN<T> == 0;
+}
+
+// ds and dsub of eight columns, from their g and x^.
+template <typename T>
+__device__ __forceinline__ void write_group(const float (&g)[8], const float (&x_hat)[8], float a, float b, float rstd,
+                                            const Backward<T>& p, u32 step, u32 row, int group, int lane,
+                                            bool vectors) {
+    u64 start = (u64)row * p.c;
+    int first = GROUP * group;
+    float ds[8];
+    if (p.add) load_group<LEN<T>>(ds, p.dsum + start, first, p.c, lane, vectors);
+#pragma unroll
+    for (int k = 0; k < 8; k++) {
+        float t = __fmaf_rn(x_hat[k], -b, g[k] - a);
+        ds[k] = rounded<T>(p.add ? __fmaf_rn(rstd, t, ds[k]) : rstd * t);
+    }
+    store_group<LEN<T>>(ds, p.dsum + start, first, p.c, lane, vectors);
+    if (p.dsub != nullptr) {
+        if (active(p.dropout)) {
+            u32 bits = kept<LEN<T>>(p.dropout, step, row, group, lane);
+#pragma unroll
+            for (int k = 0; k < 8; k++) ds[k] = kept_factor(p.dropout, bits, k) * ds[k];
+        }
+        store_group<LEN<T>>(ds, p.dsub + start, first, p.c, lane, vectors);
+    }
+}
+
+// A warp's row of shared memory: dy and x^ by slots.
+template <int GROUPS>
+struct Shared {
+    float dy[GROUP * GROUPS], x_hat[GROUP * GROUPS];
+};
+
+template <typename T, int GROUPS>
+__device__ __forceinline__ void load_row(float (&dy)[GROUPS][8], float (&s)[GROUPS][8], const Backward<T>& p, int row,
+                                         int lane, bool vectors) {
+    u64 start = (u64)row * p.c;
+#pragma unroll
+    for (int g = 0; g < GROUPS; g++) {
+        load_group<LEN<T>>(dy[g], p.dy + start, GROUP * g, p.c, lane, vectors);
+        load_group<LEN<T>>(s[g], p.sum + start, GROUP * g, p.c, lane, vectors);
+    }
+}
+
+// A lane's part of a row: a and b, and what the columns' owners read.
+template <typename T, int GROUPS>
+__device__ __forceinline__ void share_row(const float (&dy)[GROUPS][8], const float (&s)[GROUPS][8],
+                                          Shared<GROUPS>& shared, float& a, float& b, const Backward<T>& p, float mean,
+                                          float rstd, int lane, bool vectors) {
+    a = b = 0.0f;
+#pragma unroll
+    for (int g = 0; g < GROUPS; g++) {
+        float gamma[8];
+        load_group<LEN<T>>(gamma, p.gamma, GROUP * g, p.c, lane, vectors);
+        int left = p.c - GROUP * g - LEN<T> * lane;
+#pragma unroll
+        for (int k = 0; k < 8; k++) {
+            int slot = GROUP * g + 32 * k + lane;
+            // From column c on dy is 0; x^ must be finite there for b.
+            float x_hat = offset<LEN<T>>(k) < left ? (s[g][k] - mean) * rstd : 0.0f, scaled = dy[g][k] * gamma[k];
+            shared.dy[slot] = dy[g][k];
+            shared.x_hat[slot] = x_hat;
+            a = a + scaled;
+            b = __fmaf_rn(scaled, x_hat, b);
+        }
+    }
+}
+
+// ds and dsub of a row, from what this thread left in shared memory itself.
+template <typename T, int GROUPS>
+__device__ __forceinline__ void write_row(const Shared<GROUPS>& shared, float a, float b, const Backward<T>& p,
+                                          float rstd, u32 step, int row, int lane, bool vectors) {
+    a = __fdiv_rn(lane_sum(a), (float)p.c);
+    b = __fdiv_rn(lane_sum(b), (float)p.c);
+#pragma unroll 1
+    for (int g = 0; GROUP * g < p.c; g++) {
+        float scaled[8], x_hat[8];
+        load_group<LEN<T>>(scaled, p.gamma, GROUP * g, p.c, lane, vectors);
+#pragma unroll
+        for (int k = 0; k < 8; k++) {
+            int slot = GROUP * g + 32 * k + lane;
+            scaled[k] = shared.dy[slot] * scaled[k];
+            x_hat[k] = shared.x_hat[slot];
+        }
+        write_group(scaled, x_hat, a, b, rstd, p, step, row, g, lane, vectors);
+    }
+}
+
+template <typename T, int GROUPS>
+__device__ __forceinline__ void backward(const Backward<T>& p) {
+    constexpr int SLOTS = GROUP * GROUPS, OWNED = SLOTS / THREADS;
+    extern __shared__ float words[];
+    Shared<GROUPS>* shared = (Shared<GROUPS>*)words;  // WARPS of them
+    int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+    int first_row = blockIdx.x * CHUNK, end = min(first_row + CHUNK, p.n);
+    bool vectors = vectors_of(p);
+    u32 step = active(p.dropout) ? *p.dropout.step : 0;
+
+    float dgamma[OWNED], dbeta[OWNED];
+#pragma unroll
+    for (int i = 0; i < OWNED; i++) dgamma[i] = dbeta[i] = 0.0f;
+    float dy[GROUPS][8], s[GROUPS][8];
+    if (first_row + warp < end) load_row<T, GROUPS>(dy, s, p, first_row + warp, lane, vectors);
+    for (int first = first_row; first < end; first += WARPS) {
+        int row = first + warp;
+        if (row < end) {
+            float a, b, rstd = p.rstd[row];
+            share_row<T, GROUPS>(dy, s, shared[warp], a, b, p, p.mean[row], rstd, lane, vectors);
+            write_row(shared[warp], a, b, p, rstd, step, row, lane, vectors);
+            if (row + WARPS < end) load_row<T, GROUPS>(dy, s, p, row + WARPS, lane, vectors);
+        }
+        __syncthreads();
+        int rows = min(WARPS, end - first);
+#pragma unroll 1
+        for (int r = 0; r < rows; r++) {
+#pragma unroll
+            for (int i = 0; i < OWNED; i++) {
+                int slot = threadIdx.x + THREADS * i;
+                dgamma[i] = __fmaf_rn(shared[r].dy[slot], shared[r].x_hat[slot], dgamma[i]);
+                dbeta[i] = dbeta[i] + shared[r].dy[slot];
+            }
+        }
+        // The next rows take the place of these.
+        if (first + WARPS < end) __syncthreads();
+    }
+    float* partial = p.partials + (u64)blockIdx.x * 2 * p.c;
+#pragma unroll
+    for (int i = 0; i < OWNED; i++) {
+        int slot = threadIdx.x + THREADS * i;
+        int column = slot / GROUP * GROUP + offset<LEN<T>>(slot % GROUP / 32) + LEN<T> * (slot % 32);
+        if (column < p.c) {
+            partial[column] = dgamma[i];
+            partial[p.c + column] = dbeta[i];
+        }
+    }
+}
+
+// Rows too wide for registers: a warp reads its row twice, and the columns' owners read all rows again.
+template <typename T>
+__device__ __forceinline__ void backward_wide(const Backward<T>& p) {
+    int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+    int first_row = blockIdx.x * CHUNK, rows = min(CHUNK, p.n - first_row);
+    bool vectors = vectors_of(p);
+    u32 step = active(p.dropout) ? *p.dropout.step : 0;
+    for (int row = first_row + warp; row < first_row + rows; row += WARPS) {
+        u64 start = (u64)row * p.c;
+        float mean = p.mean[row], rstd = p.rstd[row], a = 0.0f, b = 0.0f;
+        float dy[8], s[8], gamma[8];
+        auto load = [&](int first) {
+            load_group<LEN<T>>(dy, p.dy + start, first, p.c, lane, vectors);
+            load_group<LEN<T>>(s, p.sum + start, first, p.c, lane, vectors);
+            load_group<LEN<T>>(gamma, p.gamma, first, p.c, lane, vectors);
+            int left = p.c - first - LEN<T> * lane;
+#pragma unroll
+            for (int k = 0; k < 8; k++) {
+                s[k] = offset<LEN<T>>(k) < left ? (s[k] - mean) * rstd : 0.0f;
+                dy[k] = dy[k] * gamma[k];
+            }
+        };
+        for (int first = 0; first < p.c; first += GROUP) {
+            load(first);
+#pragma unroll
+            for (int k = 0; k < 8; k++) {
+                a = a + dy[k];
+                b = __fmaf_rn(dy[k], s[k], b);
+            }
+        }
+        a = __fdiv_rn(lane_sum(a), (float)p.c);
+        b = __fdiv_rn(lane_sum(b), (float)p.c);
+        for (int first = 0; first < p.c; first += GROUP) {
+            load(first);
+            write_group(dy, s, a, b, rstd, p, step, row, first / GROUP, lane, vectors);
+        }
+    }
+    float* partial = p.partials + (u64)blockIdx.x * 2 * p.c;
+    for (int column = threadIdx.x; column < p.c; column += THREADS) {
+        float dgamma = 0.0f, dbeta = 0.0f;
+#pragma unroll 4
+        for (int row = first_row; row < first_row + rows; row++) {
+            u64 at = (u64)row * p.c + column;
+            float dy = to_float(p.dy[at]), x_hat = (to_float(p.sum[at]) - p.mean[row]) * p.rstd[row];
+            dgamma = __fmaf_rn(dy, x_hat, dgamma);
+            dbeta = dbeta + dy;
+        }
+        partial[column] = dgamma;
+        partial[p.c + column] = dbeta;
+    }
+}
+
+// dgamma and dbeta, (C) each, take in the partials of all chunks, ascending. Blocks of 256 threads for 32 of the 2 C
+// columns.
+extern "C" __global__ void __launch_bounds__(THREADS)
+    layer_norm_add_partials(const float* partials, float* dgamma, float* dbeta, int chunks, int c) {
+    constexpr int EACH = 16, TILE = WARPS * EACH;
+    __shared__ float tile[TILE][32];
+    int warp = threadIdx.x / 32, lane = threadIdx.x % 32, column = blockIdx.x * 32 + lane;
+    bool inside = column < 2 * c;
+    float* to = column < c ? dgamma + column : dbeta + (column - c);
+    float total = warp == 0 && inside ? *to : 0.0f;
+    float next[EACH];
+    auto load = [&](int first) {
+#pragma unroll
+        for (int i = 0; i < EACH; i++) {
+            int chunk = first + WARPS * i + warp;
+            next[i] = inside && chunk < chunks ? partials[(u64)chunk * 2 * c + column] : 0.0f;
+        }
+    };
+    load(0);
+    for (int first = 0; first < chunks; first += TILE) {
+#pragma unroll
+        for (int i = 0; i < EACH; i++) tile[WARPS * i + warp][lane] = next[i];
+        __syncthreads();
+        load(first + TILE);
+        if (warp == 0) {
+            int count = min(TILE, chunks - first);
+#pragma unroll 8
+            for (int chunk = 0; chunk < count; chunk++) total = total + tile[chunk][lane];
+        }
+        __syncthreads();
+    }
+    if (warp == 0 && inside) *to = total;
+}
+
+// SIZE says how many columns at most, BODY does it, BLOCKS of backward are to fit on a multiprocessor.
+#define FORWARD(T, SIZE, BODY)                                                                                       \
+    extern "C" __global__ void __launch_bounds__(THREADS)                                                            \
+        layer_norm_forward_##SIZE##_##T(T* sum, T* y, float* mean, float* rstd, const T* x, const float* gamma,      \
+                                        const float* beta, float eps, int n, int c, Dropout dropout) {               \
+        BODY(Forward<T>{x, sum, gamma, beta, y, mean, rstd, eps, n, c, dropout});                                    \
+    }
+
+#define BACKWARD(T, SIZE, BLOCKS, BODY)                                                                              \
+    extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS)                                                    \
+        layer_norm_backward_##SIZE##_##T(T* dsum, T* dsub, float* partials, const T* dy, const T* sum,               \
+                                         const float* mean, const float* rstd, const float* gamma, bool add, int n,  \
+                                         int c, Dropout dropout) {                                                   \
+        BODY(Backward<T>{dy, sum, mean, rstd, gamma, dsum, dsub, partials, n, c, dropout, add});                     \
+    }
+
+#define SIZES(T)                                   \
+    FORWARD(T, c512, (forward<T, 2>))              \
+    FORWARD(T, c1024, (forward<T, 4>))             \
+    FORWARD(T, wide, forward_wide)                 \
+    BACKWARD(T, c512, 3, (backward<T, 2>))         \
+    BACKWARD(T, c1024, 2, (backward<T, 4>))        \
+    BACKWARD(T, wide, 3, backward_wide)
+
+using f32 = float;
+
+SIZES(f32)
