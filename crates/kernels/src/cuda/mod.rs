@@ -13,6 +13,7 @@
 mod buffer;
 mod dropout;
 mod element;
+mod fill;
 mod queue;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ mod tests;
 pub use buffer::{Buffer, Indices, View, ViewMut};
 pub use dropout::DropoutWords;
 pub use element::{Bf16, Element, F16};
+pub use fill::Fill;
 pub use queue::{Module, Queue};
 
 use crate::Error;

@@ -12,8 +12,13 @@
 //! An element stays when its piece is not below `threshold = round(p * 2^16)`, so that the probability is a multiple of
 //! 2^-16; the scale is that probability's, 2^16 / (2^16 - threshold), and the expectation is exact.
 
+#[cfg(feature = "cuda")]
+pub mod cuda;
+
 use crate::{Error, isa::multi_isa, lanes::LANES, philox};
 use rayon::prelude::*;
+
+const OP: &str = "dropout";
 
 /// Columns that share one group of 32 blocks.
 pub const GROUP: usize = 8 * LANES;
@@ -40,7 +45,7 @@ impl Dropout {
         let threshold = (p * 65536.0).round_ties_even();
         if !(0.0..65536.0).contains(&threshold) || p < 0.0 {
             return Err(Error::Scalar {
-                op: "dropout",
+                op: OP,
                 what: "p",
                 got: f64::from(p),
                 limit: "at least 0 and less than 1; 0.1 is the paper's choice",
@@ -119,14 +124,20 @@ multi_isa! {
 /// # Errors
 /// [`Error::Size`] if `c` is 0, [`Error::Length`] if `x` is not whole rows.
 pub fn apply(x: &mut [f32], c: usize, dropout: Dropout) -> Result<(), Error> {
-    if c == 0 {
-        return Err(Error::Size { op: "dropout", what: "C", got: c, limit: "at least 1" });
-    }
-    crate::error::check_len("dropout", "x", "(N, C)", x.len(), x.len() / c * c)?;
+    check(x.len(), c)?;
     if dropout.is_active() {
         x.par_chunks_mut(c).with_min_len(16).enumerate().for_each(|(row, x)| apply_row(x, row as u32, dropout));
     }
     Ok(())
+}
+
+/// The rows of `len` values with `c` columns.
+fn check(len: usize, c: usize) -> Result<usize, Error> {
+    if c == 0 {
+        return Err(Error::Size { op: OP, what: "C", got: c, limit: "at least 1" });
+    }
+    crate::error::check_len(OP, "x", "(N, C)", len, len / c * c)?;
+    Ok(len / c)
 }
 
 #[cfg(test)]
