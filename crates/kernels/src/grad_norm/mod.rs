@@ -19,6 +19,8 @@
 //! Least traffic: 4 bytes an element.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 #[cfg(test)]
 mod tests;
 
@@ -55,10 +57,7 @@ pub fn grad_norm(grads: &[f32]) -> f64 {
 /// # Errors
 /// [`Error::Scalar`] if `max_norm` is not greater than 0.
 pub fn clip_factor(norm: f64, max_norm: f64) -> Result<f32, Error> {
-    if max_norm.is_nan() || max_norm <= 0.0 {
-        let limit = "greater than 0; 1 is a usual choice, infinity never clips";
-        return Err(Error::Scalar { op: OP, what: "max_norm", got: max_norm, limit });
-    }
+    check_max_norm(max_norm)?;
     Ok(if norm.is_nan() {
         f32::NAN
     } else if norm.is_infinite() {
@@ -66,4 +65,12 @@ pub fn clip_factor(norm: f64, max_norm: f64) -> Result<f32, Error> {
     } else {
         (max_norm / norm).min(1.0) as f32
     })
+}
+
+fn check_max_norm(max_norm: f64) -> Result<(), Error> {
+    if max_norm.is_nan() || max_norm <= 0.0 {
+        let limit = "greater than 0; 1 is a usual choice, infinity never clips";
+        return Err(Error::Scalar { op: OP, what: "max_norm", got: max_norm, limit });
+    }
+    Ok(())
 }
