@@ -21,6 +21,8 @@
 //! belongs to one task, and no float is added atomically.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 mod positions;
 #[cfg(test)]
 mod reference;
@@ -34,6 +36,9 @@ use crate::{
     dropout::Dropout,
     error::{check_len, product},
 };
+
+const OP: &str = "embedding";
+const BACKWARD_OP: &str = "embedding backward";
 
 /// Sizes of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,15 +106,8 @@ pub fn forward(
     dropout: Dropout,
     y: &mut [f32],
 ) -> Result<(), Error> {
-    let op = "embedding";
-    let elements = check(op, dims, tokens, tables.table.len(), tables.scale)?;
-    check_len(op, "y", "(B, T, C)", y.len(), elements)?;
-    let rows = tables.positions.len() / dims.c;
-    check_len(op, "positions", "(P, C)", tables.positions.len(), rows * dims.c)?;
-    let end = tables.offset.saturating_add(dims.t);
-    if elements > 0 && end > rows {
-        return Err(Error::Index { op, arg: "positions", at: dims.t - 1, got: end - 1, limit: rows });
-    }
+    let Tables { table, positions, offset, scale } = tables;
+    check_forward(dims, tokens, table.len(), positions.len(), offset, scale, y.len())?;
     cpu::forward(dims, tokens, tables, dropout, y);
     Ok(())
 }
@@ -134,15 +132,41 @@ pub fn backward(
     dtable: &mut [f32],
     scratch: &mut [u32],
 ) -> Result<(), Error> {
-    let op = "embedding backward";
-    let elements = check(op, dims, tokens, dtable.len(), scale)?;
-    check_len(op, "dy", "(B, T, C)", dy.len(), elements)?;
+    check_backward(dims, tokens, dy.len(), scale, dtable.len())?;
     let want = scratch_len(tokens.ids.len(), dtable.len() / dims.c);
     if scratch.len() < want {
-        return Err(Error::Length { op, arg: "scratch", shape: "(B * T + V) or more", got: scratch.len(), want });
+        let (op, shape) = (BACKWARD_OP, "(B * T + V) or more");
+        return Err(Error::Length { op, arg: "scratch", shape, got: scratch.len(), want });
     }
     cpu::backward(dims, tokens, dy, scale, dropout, dtable, scratch);
     Ok(())
+}
+
+/// Checks forward's arguments, buffers by their lengths.
+fn check_forward(
+    dims: Dims,
+    tokens: Tokens<'_>,
+    table: usize,
+    positions: usize,
+    offset: usize,
+    scale: f32,
+    y: usize,
+) -> Result<(), Error> {
+    let elements = check(OP, dims, tokens, table, scale)?;
+    check_len(OP, "y", "(B, T, C)", y, elements)?;
+    let rows = positions / dims.c;
+    check_len(OP, "positions", "(P, C)", positions, rows * dims.c)?;
+    let end = offset.saturating_add(dims.t);
+    if elements > 0 && end > rows {
+        return Err(Error::Index { op: OP, arg: "positions", at: dims.t - 1, got: end - 1, limit: rows });
+    }
+    Ok(())
+}
+
+/// Checks backward's arguments, buffers by their lengths, scratch aside.
+fn check_backward(dims: Dims, tokens: Tokens<'_>, dy: usize, scale: f32, dtable: usize) -> Result<(), Error> {
+    let elements = check(BACKWARD_OP, dims, tokens, dtable, scale)?;
+    check_len(BACKWARD_OP, "dy", "(B, T, C)", dy, elements)
 }
 
 /// Checks what forward and backward share; returns B*T*C.

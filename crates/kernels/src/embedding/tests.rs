@@ -3,21 +3,21 @@ use crate::testing::{Golden, U, bits, everywhere, factors, values, wide, words};
 use proptest::prelude::*;
 
 /// A batch whose lengths run from 0 to T, with ids out of the table in its padding.
-struct Case {
-    dims: Dims,
-    v: usize,
-    offset: usize,
-    scale: f32,
-    dropout: Dropout,
-    ids: Vec<u32>,
-    lengths: Vec<u32>,
-    table: Vec<f32>,
-    positions: Vec<f32>,
-    dy: Vec<f32>,
+pub(super) struct Case {
+    pub(super) dims: Dims,
+    pub(super) v: usize,
+    pub(super) offset: usize,
+    pub(super) scale: f32,
+    pub(super) dropout: Dropout,
+    pub(super) ids: Vec<u32>,
+    pub(super) lengths: Vec<u32>,
+    pub(super) table: Vec<f32>,
+    pub(super) positions: Vec<f32>,
+    pub(super) dy: Vec<f32>,
 }
 
 impl Case {
-    fn new(b: usize, t: usize, c: usize, v: usize, offset: usize, p: f32) -> Case {
+    pub(super) fn new(b: usize, t: usize, c: usize, v: usize, offset: usize, p: f32) -> Case {
         let lengths: Vec<u32> = words(b, 1).iter().map(|w| w % (t as u32 + 1)).collect();
         let mut ids: Vec<u32> = words(b * t, 2).iter().map(|w| w % v as u32).collect();
         for n in (0..b * t).filter(|n| n % t >= lengths[n / t] as usize) {
@@ -41,14 +41,14 @@ impl Case {
         Tokens { ids: &self.ids, lengths: &self.lengths }
     }
 
-    fn forward(&self) -> Vec<f32> {
+    pub(super) fn forward(&self) -> Vec<f32> {
         let mut y = vec![7.0; self.dy.len()];
         let tables = Tables { table: &self.table, positions: &self.positions, offset: self.offset, scale: self.scale };
         forward(self.dims, self.tokens(), tables, self.dropout, &mut y).unwrap();
         y
     }
 
-    fn backward(&self, start: &[f32]) -> Vec<f32> {
+    pub(super) fn backward(&self, start: &[f32]) -> Vec<f32> {
         let mut dtable = start.to_vec();
         let mut scratch = vec![77; scratch_len(self.ids.len(), self.v) + 2];
         backward(self.dims, self.tokens(), &self.dy, self.scale, self.dropout, &mut dtable, &mut scratch).unwrap();

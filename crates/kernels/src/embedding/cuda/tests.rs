@@ -1,0 +1,244 @@
+//! The device's bits are the CPU's.
+
+use super::{Kernels, Tables, scratch_len};
+use crate::Error;
+use crate::cuda::{Buffer, Indices, Queue};
+use crate::dropout::Dropout;
+use crate::embedding::tests::Case;
+use crate::testing::{bits_but_nan, cuda::device, values, words};
+use cudarc::driver::sys::{CUgraphInstantiate_flags, CUstreamCaptureMode};
+use noam_emulator::driver::control::set_block_order;
+use noam_emulator::exec::BlockOrder;
+
+const UNTOUCHED: f32 = 17.0;
+
+/// Values with `before` in front of them and one behind that nothing may touch.
+fn padded(queue: &Queue, values: &[f32], before: usize) -> Buffer {
+    Buffer::from_host(queue, &[&vec![UNTOUCHED; before][..], values, &[UNTOUCHED]].concat()).unwrap()
+}
+
+fn unpadded(buffer: &Buffer, before: usize) -> Vec<f32> {
+    let mut values = buffer.read().unwrap();
+    assert_eq!(values.pop(), Some(UNTOUCHED));
+    assert!(values.drain(..before).all(|x| x == UNTOUCHED));
+    values
+}
+
+fn forward(queue: &Queue, kernels: &Kernels, case: &Case, before: usize) -> Vec<f32> {
+    let (table, positions) = (padded(queue, &case.table, before), padded(queue, &case.positions, before));
+    let mut y = padded(queue, &vec![7.0; case.dy.len()], before);
+    let ids = Indices::from_host(queue, &case.ids).unwrap();
+    let lengths = Indices::from_host(queue, &case.lengths).unwrap();
+    let tables = Tables {
+        table: table.view().part(before, case.table.len()),
+        positions: positions.view().part(before, case.positions.len()),
+        offset: case.offset,
+        scale: case.scale,
+    };
+    let [view] = y.view_mut().split([(before, case.dy.len())]);
+    kernels.forward(queue, case.dims, &ids, &lengths, tables, case.dropout, view).unwrap();
+    unpadded(&y, before)
+}
+
+fn backward(queue: &Queue, kernels: &Kernels, case: &Case, start: &[f32], before: usize) -> Vec<f32> {
+    let (dy, mut dtable) = (padded(queue, &case.dy, before), padded(queue, start, before));
+    let ids = Indices::from_host(queue, &case.ids).unwrap();
+    let lengths = Indices::from_host(queue, &case.lengths).unwrap();
+    let mut scratch = Buffer::from_host(queue, &vec![77; scratch_len(case.ids.len()) + 1]).unwrap();
+    let dy = dy.view().part(before, case.dy.len());
+    let [view] = dtable.view_mut().split([(before, start.len())]);
+    let (dims, scale, dropout) = (case.dims, case.scale, case.dropout);
+    kernels.backward(queue, dims, &ids, &lengths, dy, scale, dropout, view, scratch.view_mut()).unwrap();
+    assert_eq!(scratch.read().unwrap().pop(), Some(77));
+    unpadded(&dtable, before)
+}
+
+fn check(queue: &Queue, kernels: &Kernels, case: &Case, before: usize) {
+    let what = format!("{:?}, V {}", case.dims, case.v);
+    let got = forward(queue, kernels, case, before);
+    assert_eq!(bits_but_nan(&got), bits_but_nan(&case.forward()), "{what}");
+    let start = values(case.table.len(), 8, 0.0);
+    let got = backward(queue, kernels, case, &start, before);
+    assert_eq!(bits_but_nan(&got), bits_but_nan(&case.backward(&start)), "{what}");
+}
+
+#[test]
+fn the_devices_bits_are_the_cpus() {
+    let queue = device();
+    let kernels = Kernels::load(&queue).unwrap();
+    for c in [1, 4, 31, 32, 33, 256, 257, 300, 516] {
+        for (b, t) in [(0, 3), (2, 0), (1, 1), (3, 5), (7, 1), (2, 33)] {
+            check(&queue, &kernels, &Case::new(b, t, c, 6, 0, 0.0), 0);
+            check(&queue, &kernels, &Case::new(b, t, c, 3, 11, 0.3), 1);
+            check(&queue, &kernels, &Case::new(b, t, c, 50, 2, 0.3), 4);
+        }
+    }
+    let mut padding = Case::new(3, 4, 5, 6, 0, 0.1);
+    padding.lengths.fill(0);
+    check(&queue, &kernels, &padding, 0);
+}
+
+#[test]
+fn runs_of_any_length_at_any_place() {
+    let queue = device();
+    let kernels = Kernels::load(&queue).unwrap();
+    // Token k has a run of lengths[k] rows: around 16 and 32, the places that blocks look at, and many batches of 32.
+    let runs: [&[usize]; 6] = [
+        &[1, 15, 16, 17],
+        &[5, 16, 16, 1, 31, 2],
+        &[14, 2, 33, 15, 15, 3],
+        &[200, 1, 64, 13],
+        &[3, 32, 32, 32, 29],
+        &[1, 1, 1, 13, 16, 1, 14, 31],
+    ];
+    for (seed, runs) in runs.into_iter().enumerate() {
+        for (p, c) in [(0.0, 9), (0.25, 40)] {
+            let mut ids: Vec<u32> =
+                runs.iter().enumerate().flat_map(|(id, &len)| std::iter::repeat_n(id as u32, len)).collect();
+            // In any order in the batch.
+            let keys = words(ids.len(), seed as u32);
+            let mut order: Vec<usize> = (0..ids.len()).collect();
+            order.sort_by_key(|&i| keys[i]);
+            ids = order.into_iter().map(|i| ids[i]).collect();
+            let case = Case::new(1, ids.len(), c, runs.len(), 0, p);
+            let case = Case { lengths: vec![ids.len() as u32], ids, ..case };
+            check(&queue, &kernels, &case, 0);
+        }
+    }
+}
+
+#[test]
+fn more_tokens_than_a_tile_sorts() {
+    let queue = device();
+    let kernels = Kernels::load(&queue).unwrap();
+    for (b, t, v) in [(32, 32, 7), (41, 25, 300), (70, 80, 2), (70, 80, 5000), (1, 6000, 100)] {
+        let mut case = Case::new(b, t, 2, v, 0, 0.0);
+        // Ids as words are: few frequent, many rare; 0 and the largest among them.
+        for (n, id) in case.ids.iter_mut().enumerate().filter(|(_, id)| **id != u32::MAX) {
+            *id = if n % 3 == 0 { *id % 4 % v as u32 } else { *id };
+        }
+        if case.lengths[0] > 1 {
+            (case.ids[0], case.ids[1]) = (v as u32 - 1, 0);
+        }
+        check(&queue, &kernels, &case, 0);
+    }
+}
+
+#[test]
+fn awkward_values_have_the_cpus_bits() {
+    let queue = device();
+    let kernels = Kernels::load(&queue).unwrap();
+    let mut case = Case::new(2, 20, 12, 5, 3, 0.4);
+    let awkward = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -0.0, 1e-45, -3e-39, f32::MAX];
+    for values in [&mut case.table, &mut case.dy] {
+        for (x, awkward) in values.iter_mut().step_by(7).zip(awkward) {
+            *x = awkward;
+        }
+    }
+    check(&queue, &kernels, &case, 0);
+    case.dropout = Dropout::NONE;
+    check(&queue, &kernels, &case, 0);
+}
+
+#[test]
+fn no_order_of_blocks_changes_a_bit() {
+    let queue = device();
+    let kernels = Kernels::load(&queue).unwrap();
+    let case = Case::new(50, 50, 5, 20, 0, 0.1);
+    for order in [BlockOrder::Backward, BlockOrder::Shuffled(9), BlockOrder::Forward, BlockOrder::Forward] {
+        set_block_order(order);
+        check(&queue, &kernels, &case, 0);
+        set_block_order(BlockOrder::Forward);
+    }
+}
+
+#[test]
+fn a_captured_step_replays_with_other_tokens() {
+    let queue = device();
+    let kernels = Kernels::load(&queue).unwrap();
+    let case = Case::new(4, 30, 6, 9, 0, 0.2);
+    let start = values(case.table.len(), 8, 0.0);
+    let (dy, mut dtable) = (Buffer::from_host(&queue, &case.dy).unwrap(), Buffer::from_host(&queue, &start).unwrap());
+    let mut ids = Indices::from_host(&queue, &case.ids).unwrap();
+    let mut lengths = Indices::from_host(&queue, &case.lengths).unwrap();
+    let mut scratch = Buffer::zeros(&queue, scratch_len(case.ids.len())).unwrap();
+    let at = |step| Dropout::new(0.2, 5, step, 7).unwrap();
+    queue.set_step(1).unwrap();
+    queue.wait().unwrap();
+    queue.stream().begin_capture(CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL).unwrap();
+    let (view, scratch) = (dtable.view_mut(), scratch.view_mut());
+    kernels.backward(&queue, case.dims, &ids, &lengths, dy.view(), case.scale, at(1), view, scratch).unwrap();
+    let flags = CUgraphInstantiate_flags::CUDA_GRAPH_INSTANTIATE_FLAG_AUTO_FREE_ON_LAUNCH;
+    let graph = queue.stream().end_capture(flags).unwrap().unwrap();
+    for step in [1, 2, 3] {
+        let mut case = Case { dropout: at(step), ..Case::new(4, 30, 6, 9, 0, 0.2) };
+        case.lengths = vec![30, step, 0, 29];
+        case.ids = words(120, step).into_iter().map(|w| w % (2 * step)).collect();
+        ids.set(&queue, &case.ids).unwrap();
+        lengths.set(&queue, &case.lengths).unwrap();
+        queue.set_step(step).unwrap();
+        dtable.view_mut().write(&start).unwrap();
+        graph.launch().unwrap();
+        assert_eq!(dtable.read().unwrap(), case.backward(&start), "step {step}");
+    }
+}
+
+#[test]
+fn bad_input_is_refused_and_nothing_is_written() {
+    let queue = device();
+    let kernels = Kernels::load(&queue).unwrap();
+    let good = || Case { ids: vec![0, 1, 2, 3, 4, 5], lengths: vec![3, 2], ..Case::new(2, 3, 2, 6, 1, 0.0) };
+    let run = |change: &dyn Fn(&mut Case), y_len: usize, scratch_len: usize| {
+        let mut case = good();
+        change(&mut case);
+        let put = |values: &[f32]| Buffer::from_host(&queue, values).unwrap();
+        let (table, positions, dy) = (put(&case.table), put(&case.positions), put(&vec![1.0; y_len]));
+        let (mut y, mut dtable) = (put(&vec![7.0; y_len]), put(&vec![7.0; case.table.len()]));
+        let mut scratch = Buffer::zeros(&queue, scratch_len).unwrap();
+        let ids = Indices::from_host(&queue, &case.ids).unwrap();
+        let lengths = Indices::from_host(&queue, &case.lengths).unwrap();
+        let (dims, scale) = (case.dims, case.scale);
+        let tables = Tables { table: table.view(), positions: positions.view(), offset: case.offset, scale };
+        let none = Dropout::NONE;
+        let forward = kernels.forward(&queue, dims, &ids, &lengths, tables, none, y.view_mut());
+        assert_eq!(forward.is_err(), y.read().unwrap().iter().all(|&y| y == 7.0));
+        let (view, scratch) = (dtable.view_mut(), scratch.view_mut());
+        let backward = kernels.backward(&queue, dims, &ids, &lengths, dy.view(), scale, none, view, scratch);
+        assert_eq!(backward.is_err(), dtable.read().unwrap().iter().all(|&d| d == 7.0));
+        (forward, backward)
+    };
+    let (forward, backward) = run(&|_| (), 12, 24);
+    assert!(forward.is_ok() && backward.is_ok());
+    type Change = (fn(&mut Case), fn(&Error) -> bool);
+    let both: [Change; 7] = [
+        (|c| c.ids[4] = 6, |e| matches!(e, Error::Index { arg: "ids", at: 4, got: 6, limit: 6, .. })),
+        (|c| c.lengths[1] = 4, |e| matches!(e, Error::Size { what: "a sentence's length", got: 4, .. })),
+        (|c| c.lengths.push(0), |e| matches!(e, Error::Length { arg: "lengths", .. })),
+        (|c| c.ids.truncate(5), |e| matches!(e, Error::Length { arg: "ids", got: 5, want: 6, .. })),
+        (|c| c.table.truncate(11), |e| matches!(e, Error::Length { arg: "table", .. })),
+        (|c| c.scale = f32::NAN, |e| matches!(e, Error::Scalar { what: "scale", .. })),
+        (|c| c.dims.c = 0, |e| matches!(e, Error::Size { what: "C", .. })),
+    ];
+    for (i, (change, expected)) in both.iter().enumerate() {
+        let (forward, backward) = run(&change, 12, 24);
+        assert!(expected(&forward.unwrap_err()) && expected(&backward.unwrap_err()), "change {i}");
+    }
+    let (forward, backward) = run(&|_| (), 11, 24);
+    assert!(matches!(forward, Err(Error::Length { arg: "y", .. })));
+    assert!(matches!(backward, Err(Error::Length { arg: "dy", .. })));
+    let (_, backward) = run(&|_| (), 12, 23);
+    assert!(matches!(backward, Err(Error::Length { arg: "scratch", got: 23, want: 24, .. })));
+    let (forward, _) = run(&|c| c.offset = 3, 12, 24);
+    assert!(matches!(forward, Err(Error::Index { arg: "positions", at: 2, got: 5, limit: 5, .. })));
+
+    let case = good();
+    let other = Queue::new(0).unwrap();
+    let ids = Indices::from_host(&other, &case.ids).unwrap();
+    let lengths = Indices::from_host(&queue, &case.lengths).unwrap();
+    let dy = Buffer::zeros(&queue, 12).unwrap();
+    let (mut dtable, mut scratch) = (Buffer::zeros(&queue, 12).unwrap(), Buffer::zeros(&queue, 24).unwrap());
+    let (view, scratch) = (dtable.view_mut(), scratch.view_mut());
+    let none = Dropout::NONE;
+    let error = kernels.backward(&queue, case.dims, &ids, &lengths, dy.view(), 1.0, none, view, scratch).unwrap_err();
+    assert!(matches!(error, Error::Queue { arg: "ids", .. }));
+}

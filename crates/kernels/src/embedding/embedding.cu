@@ -1,0 +1,272 @@
+// Token embedding: look up, scale, add positions, drop out; and its backward into the table, without atomics.
+//
+//   y[n,c]      = factor[n,c] * fma(table[ids[n],c], scale, positions[t,c])     t < lengths[b], 0 behind; n = b T + t
+//   dtable[v,c] = fma(factor[n,c] * dy[n,c], scale, dtable[v,c])                over the ascending n with ids[n] = v
+//
+// mod.rs is the contract; the bits are the CPU's.
+//
+// Shapes: y, dy (N, C) of T with N = B T; table, dtable (V, C), positions (T, C) from the first position on, f32; ids
+// (N), lengths (B). Any alignment. Ids before a sentence's end are below V, checked by the launcher; behind it,
+// anything.
+//
+// Forward: a warp for 256 columns of a row, eight to a lane, neighbours of 16 bytes where alignment allows (group.cuh).
+// Traffic: reads a row of the table and one of the positions, which stay in L2, and writes a row: 4 N C bytes and the
+// distinct rows in f32.
+//
+// Backward needs the rows of each token together and in order. They are sorted by (id, n), padding last under an id
+// that none has, in two launches whatever N:
+//   - `embedding_sort_tiles`: a block sorts 1024 rows in shared memory by a bitonic network over id * 2^32 + n.
+//   - `embedding_merge_tiles`: a row's place is its place in its tile plus, for each other tile, how many there come
+//     before it: a binary search of 11 steps, in four tiles at a time. Among equal ids rows of earlier tiles come
+//     first, so n need not be compared. For 32,768 rows that is 8 rounds of 11 dependent loads, mostly from L1.
+// Then `embedding_backward`: a block looks at 16 places of the sorted rows. A run of fewer than 16 rows of one token is
+// added up by the warp at whose place it begins, four rows under way at a time. A longer run, of which the few frequent
+// tokens have most of the rows, is for the whole block with the first multiple of 16 in it: 32 rows at a time, each
+// warp leaves the products of four rows in shared memory, and each thread then adds up a column of its own, in order.
+// Traffic: reads dy once, and reads and writes the rows of dtable that tokens name.
+
+#include "group.cuh"
+
+constexpr u32 NONE = 0xffffffffu;
+constexpr int WARPS = 8, THREADS = 32 * WARPS;
+
+template <typename T>
+__device__ __forceinline__ void forward(T* y, const u32* ids, const u32* lengths, const float* table,
+                                        const float* positions, float scale, int n, int t, int c,
+                                        const Dropout& dropout) {
+    constexpr int LEN = VECTOR<T>;
+    int row = blockIdx.x * WARPS + threadIdx.x / 32, lane = threadIdx.x % 32;
+    if (row >= n) return;
+    int at = row % t;
+    bool inside = at < lengths[row / t];
+    bool vectors = aligned(y) && aligned(table) && aligned(positions) && c % LEN == 0;
+    u32 step = active(dropout) ? *dropout.step : 0;
+    const float* embedding = table + (inside ? (u64)ids[row] * c : 0);
+    for (int group = blockIdx.y; GROUP * group < c; group += gridDim.y) {
+        float out[8] = {0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f};
+        if (inside) {
+            float position[8];
+            load_group<LEN>(out, embedding, GROUP * group, c, lane, vectors);
+            load_group<LEN>(position, positions + (u64)at * c, GROUP * group, c, lane, vectors);
+            u32 bits = active(dropout) ? kept<LEN>(dropout, step, row, group, lane) : 0xffu;
+#pragma unroll
+            for (int k = 0; k < 8; k++)
+                out[k] = kept_factor(dropout, bits, k) * __fmaf_rn(out[k], scale, position[k]);
+        }
+        store_group<LEN>(out, y + (u64)row * c, GROUP * group, c, lane, vectors);
+    }
+}
+
+constexpr int TILE = 1024;
+
+extern "C" __global__ void __launch_bounds__(TILE / 2)
+    embedding_sort_tiles(u32* sorted_ids, u32* sorted_rows, const u32* ids, const u32* lengths, int n, int t) {
+    __shared__ u64 keys[TILE];
+    int tile = blockIdx.x * TILE, thread = threadIdx.x;
+#pragma unroll
+    for (int i = thread; i < TILE; i += TILE / 2) {
+        int row = tile + i;
+        bool inside = row < n && row % t < lengths[row / t];
+        keys[i] = (u64)(inside ? ids[row] : NONE) << 32 | (u32)row;
+    }
+    // Runs of `width` that ascend and descend in turn become runs of twice the width.
+#pragma unroll 1
+    for (int width = 2; width <= TILE; width *= 2) {
+#pragma unroll 1
+        for (int step = width / 2; step > 0; step /= 2) {
+            __syncthreads();
+            int low = thread & (step - 1), i = 2 * (thread - low) + low, j = i + step;
+            u64 a = keys[i], b = keys[j];
+            bool ascending = (i & width) == 0;
+            if ((a > b) == ascending) {
+                keys[i] = b;
+                keys[j] = a;
+            }
+        }
+    }
+    __syncthreads();
+#pragma unroll
+    for (int i = thread; i < TILE; i += TILE / 2) {
+        if (tile + i < n) {
+            sorted_ids[tile + i] = (u32)(keys[i] >> 32);
+            sorted_rows[tile + i] = (u32)keys[i];
+        }
+    }
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS)
+    embedding_merge_tiles(u32* merged_ids, u32* merged_rows, const u32* sorted_ids, const u32* sorted_rows, int n) {
+    constexpr int EACH = 4;
+    int at = blockIdx.x * THREADS + threadIdx.x;
+    if (at >= n) return;
+    u32 id = sorted_ids[at];
+    int own = at / TILE, tiles = (n + TILE - 1) / TILE, place = at % TILE;
+#pragma unroll 1
+    for (int first = 0; first < tiles; first += EACH) {
+        int before[EACH] = {0, 0, 0, 0};
+#pragma unroll 1
+        for (int step = TILE; step > 0; step /= 2) {
+#pragma unroll
+            for (int i = 0; i < EACH; i++) {
+                int tile = first + i, end = before[i] + step;
+                if (tile < tiles && tile != own && end <= min(TILE, n - tile * TILE)) {
+                    u32 other = sorted_ids[tile * TILE + end - 1];
+                    if (tile < own ? other <= id : other < id) before[i] = end;
+                }
+            }
+        }
+#pragma unroll
+        for (int i = 0; i < EACH; i++) place += before[i];
+    }
+    merged_ids[place] = id;
+    merged_rows[place] = sorted_rows[at];
+}
+
+// Places that a block looks at, and how many rows make a run long.
+constexpr int SPAN = 16;
+// Rows of a long run that are added at a time.
+constexpr int BATCH = 4 * WARPS;
+
+template <typename T>
+struct Backward {
+    float* dtable;
+    const T* dy;
+    const u32* ids;   // sorted
+    const u32* rows;  // sorted
+    float scale;
+    int n, c;
+    Dropout dropout;
+    u32 step;
+    bool vectors;
+};
+
+// How many of the lanes see the token `id` at their places from `place` on, without a gap.
+template <typename T>
+__device__ __forceinline__ int run_length(const Backward<T>& b, u32 id, int place, int lane, int limit) {
+    bool same = lane < limit && place + lane < b.n && b.ids[place + lane] == id;
+    u32 different = ~__ballot_sync(ALL_LANES, same);
+    return different == 0 ? 32 : __ffs(different) - 1;
+}
+
+// Four rows of dy, the numbers `first` to `first + 3` of the `count` whose row numbers the lanes hold.
+template <typename T>
+__device__ __forceinline__ void load_rows(float (&dy)[4][8], const Backward<T>& b, u32 lanes_row, int first, int count,
+                                          int group, int lane) {
+#pragma unroll
+    for (int j = 0; j < 4; j++) {
+        u32 row = __shfl_sync(ALL_LANES, lanes_row, (first + j) % 32);
+        if (first + j < count)
+            load_group<VECTOR<T>>(dy[j], b.dy + (u64)row * b.c, GROUP * group, b.c, lane, b.vectors);
+    }
+}
+
+// What stays of them, eight bits a row.
+template <typename T>
+__device__ __forceinline__ u32 kept_rows(const Backward<T>& b, u32 lanes_row, int first, int count, int group,
+                                         int lane) {
+    if (!active(b.dropout)) return ~0u;
+    u32 bits = 0;
+#pragma unroll 1
+    for (int j = 0; j < 4 && first + j < count; j++) {
+        u32 row = __shfl_sync(ALL_LANES, lanes_row, first + j);
+        bits |= kept<VECTOR<T>>(b.dropout, b.step, row, group, lane) << 8 * j;
+    }
+    return bits;
+}
+
+// A warp adds up a run of `count` < 16 rows from `place` on.
+template <typename T>
+__device__ __forceinline__ void short_run(const Backward<T>& b, u32 id, int place, int count, int group, int lane) {
+    u32 lanes_row = lane < count ? b.rows[place + lane] : 0;
+    float* to = b.dtable + (u64)id * b.c;
+    float sum[8], dy[4][8];
+    load_group<VECTOR<T>>(sum, to, GROUP * group, b.c, lane, b.vectors);
+#pragma unroll 1
+    for (int first = 0; first < count; first += 4) {
+        load_rows(dy, b, lanes_row, first, count, group, lane);
+        u32 bits = kept_rows(b, lanes_row, first, count, group, lane);
+#pragma unroll
+        for (int j = 0; j < 4; j++)
+            if (first + j < count)
+#pragma unroll
+                for (int k = 0; k < 8; k++) {
+                    float product = kept_factor(b.dropout, bits, 8 * j + k) * dy[j][k];
+                    sum[k] = __fmaf_rn(product, b.scale, sum[k]);
+                }
+    }
+    store_group<VECTOR<T>>(sum, to, GROUP * group, b.c, lane, b.vectors);
+}
+
+// A block adds up a run from `place` on. Slot 32 k + l of a row of products has element k of lane l: neighbouring
+// lanes, neighbouring banks.
+template <typename T>
+__device__ __forceinline__ void long_run(const Backward<T>& b, u32 id, int place, int group,
+                                         float (&products)[BATCH][GROUP]) {
+    int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+    int column = GROUP * group + offset<VECTOR<T>>(warp) + VECTOR<T> * lane;
+    float* to = b.dtable + (u64)id * b.c + column;
+    float sum = column < b.c ? *to : 0.0f;
+    float dy[4][8];
+    u32 lanes_row = 0;
+    auto load = [&]() {
+        int count = run_length(b, id, place, lane, BATCH);
+        lanes_row = lane < count ? b.rows[place + lane] : 0;
+        load_rows(dy, b, lanes_row, 4 * warp, count, group, lane);
+        return count;
+    };
+    for (int count = load(); count > 0;) {
+        u32 bits = kept_rows(b, lanes_row, 4 * warp, count, group, lane);
+#pragma unroll
+        for (int j = 0; j < 4; j++)
+            if (4 * warp + j < count)
+#pragma unroll
+                for (int k = 0; k < 8; k++)
+                    products[4 * warp + j][32 * k + lane] = kept_factor(b.dropout, bits, 8 * j + k) * dy[j][k];
+        // The next rows are on their way while these are added.
+        place += BATCH;
+        int next = count == BATCH ? load() : 0;
+        __syncthreads();
+#pragma unroll 8
+        for (int r = 0; r < count; r++) sum = __fmaf_rn(products[r][threadIdx.x], b.scale, sum);
+        __syncthreads();
+        count = next;
+    }
+    if (column < b.c) *to = sum;
+}
+
+template <typename T>
+__device__ __forceinline__ void backward(Backward<T> b) {
+    __shared__ float products[BATCH][GROUP];
+    int warp = threadIdx.x / 32, lane = threadIdx.x % 32, block = blockIdx.x * SPAN;
+    b.step = active(b.dropout) ? *b.dropout.step : 0;
+    b.vectors = aligned(b.dtable) && aligned(b.dy) && b.c % VECTOR<T> == 0;
+    for (int group = blockIdx.y; GROUP * group < b.c; group += gridDim.y) {
+        // The run at the block's first place, if that is the run's first multiple of SPAN.
+        u32 id = b.ids[block];
+        if (id != NONE && (block == 0 || b.ids[block - SPAN] != id)) {
+            u32 before = __ballot_sync(ALL_LANES, lane < SPAN && block - lane >= 0 && b.ids[block - lane] == id);
+            int start = block - (__ffs(~before) - 2);
+            if (run_length(b, id, start, lane, SPAN) == SPAN) long_run(b, id, start, group, products);
+        }
+        // The short runs that begin at the warp's places.
+#pragma unroll 1
+        for (int place = block + warp; place < min(block + SPAN, b.n); place += WARPS) {
+            u32 id = b.ids[place];
+            if (id == NONE || (place > 0 && b.ids[place - 1] == id)) continue;
+            int count = run_length(b, id, place, lane, SPAN);
+            if (count < SPAN) short_run(b, id, place, count, group, lane);
+        }
+    }
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS)
+    embedding_forward_f32(float* y, const u32* ids, const u32* lengths, const float* table, const float* positions,
+                          float scale, int n, int t, int c, Dropout dropout) {
+    forward(y, ids, lengths, table, positions, scale, n, t, c, dropout);
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS)
+    embedding_backward_f32(float* dtable, const float* dy, const u32* ids, const u32* rows, float scale, int n, int c,
+                           Dropout dropout) {
+    backward(Backward<float>{dtable, dy, ids, rows, scale, n, c, dropout, 0, false});
+}
