@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
+use noam_kernels::device::Device;
 use noam_model::AttentionKind;
 use noam_train::Trainer;
 use noam_train::config::Search;
@@ -98,7 +99,7 @@ pub struct Viewer {
 
 impl Viewer {
     /// For a run; its test sentences are those to validate with if it has no others.
-    pub fn new(trainer: &Trainer<'_>) -> Self {
+    pub fn new<D: Device>(trainer: &Trainer<'_, D>) -> Self {
         let set = trainer.data().test.as_ref().unwrap_or(&trainer.data().valid);
         Self {
             run: trainer.run_dir().to_path_buf(),
@@ -124,7 +125,7 @@ impl Viewer {
     ///
     /// # Errors
     /// [`noam_train::Error`] for a sentence that the model has no positions for; an error in writing.
-    pub fn draw(&self, trainer: &Trainer<'_>) -> Result<()> {
+    pub fn draw<D: Device>(&self, trainer: &Trainer<'_, D>) -> Result<()> {
         let Some(sentence) = self.sentence.as_ref().filter(|_| trainer.step() > 0) else { return Ok(()) };
         let (model, tokenizer) = (trainer.model(), trainer.tokenizer());
         let mut source = tokenizer.encode(sentence)?;

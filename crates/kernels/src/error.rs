@@ -83,6 +83,13 @@ pub enum Error {
         /// The argument's name.
         arg: &'static str,
     },
+    /// Something that cannot be part of a CUDA graph.
+    #[cfg(feature = "cuda")]
+    #[error("{doing} cannot be captured in a CUDA graph; run the same work once before it is captured")]
+    Capture {
+        /// What it was.
+        doing: &'static str,
+    },
     /// Launches that a kernel refused when it ran, for what it found in device memory. They changed nothing.
     #[cfg(feature = "cuda")]
     #[error("{op}: {count} launches changed nothing because {why}")]

@@ -39,8 +39,9 @@ impl Batch<'_> {
         self.tgt_out.iter().filter(|&&id| id != PAD).count()
     }
 
-    /// Checks that the arrays agree with each other and with a model's positions, and that the targets are words: the loss
-    /// is computed in parts, and a part must not find that out when others have left their gradients.
+    /// Checks that the arrays agree with each other and with a model's positions, and that all tokens are words: nothing may
+    /// be found wrong when a part of the batch has left its gradients, and a device that does again what it did before does
+    /// not look.
     pub(crate) fn check(&self, config: &Config) -> Result<(), Error> {
         let (b, max_len, vocab_size) = (self.b(), config.max_len, config.vocab_size);
         if b == 0 || self.s == 0 || self.t == 0 {
@@ -68,11 +69,29 @@ impl Batch<'_> {
                 return Err(Error::Batch { what, got: got as usize, limit: Limit::AtMost(limit), hint });
             }
         }
-        if let Some((at, &got)) = self.tgt_out.iter().enumerate().find(|&(_, &id)| id as usize >= vocab_size) {
-            let (op, arg, got) = ("cross_entropy", "targets", got as usize);
-            return Err(noam_kernels::Error::Index { op, arg, at, got, limit: vocab_size }.into());
+        for (ids, lengths, width) in [(self.src, self.src_lengths, self.s), (self.tgt_in, self.tgt_lengths, self.t)] {
+            for (sentence, &length) in lengths.iter().enumerate() {
+                words("embedding", "ids", ids, sentence * width..sentence * width + length as usize, vocab_size)?;
+            }
         }
-        Ok(())
+        words("cross_entropy", "targets", self.tgt_out, 0..self.tgt_out.len(), vocab_size)
+    }
+}
+
+/// Checks that the ids at these places are below the vocabulary's size.
+fn words(
+    op: &'static str,
+    arg: &'static str,
+    ids: &[u32],
+    places: std::ops::Range<usize>,
+    vocab_size: usize,
+) -> Result<(), Error> {
+    match ids[places.clone()].iter().position(|&id| id as usize >= vocab_size) {
+        Some(place) => {
+            let at = places.start + place;
+            Err(noam_kernels::Error::Index { op, arg, at, got: ids[at] as usize, limit: vocab_size }.into())
+        }
+        None => Ok(()),
     }
 }
 

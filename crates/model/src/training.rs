@@ -6,10 +6,8 @@ use crate::model::{Model, check_len};
 use crate::params::Layout;
 use crate::plan::Plan;
 use crate::{Config, Error, Limit};
-use noam_kernels::adam::{self, Adam, GradScale, Gradients, Outcome};
-use noam_kernels::cross_entropy::total_loss;
-use noam_kernels::device::{Device, Optimized, Span};
-use noam_kernels::grad_norm::clip_factor;
+use noam_kernels::adam::{self, Outcome};
+use noam_kernels::device::{Device, Moving, Optimized, Span};
 use noam_schedule::Schedule;
 use std::collections::HashMap;
 
@@ -55,7 +53,6 @@ struct Workspace<D: Device> {
     arena: D::Buffer,
     plans: HashMap<(usize, usize, usize), Plan>,
     tokens: Tokens<D::Indices>,
-    loss: Vec<f32>,
 }
 
 impl<D: Device> Workspace<D> {
@@ -67,7 +64,7 @@ impl<D: Device> Workspace<D> {
             tgt_out: device.indices(0)?,
             tgt_lengths: device.indices(0)?,
         };
-        Ok(Workspace { arena: device.zeros(0)?, plans: HashMap::new(), tokens, loss: Vec::new() })
+        Ok(Workspace { arena: device.zeros(0)?, plans: HashMap::new(), tokens })
     }
 
     /// Checks a batch, plans for its shape and sends its tokens to the device. Allocates only for a shape larger than, or
@@ -91,10 +88,9 @@ impl<D: Device> Workspace<D> {
         Ok(shape)
     }
 
-    fn download(&mut self, device: &D, span: Span) -> Result<f64, Error> {
-        self.loss.resize(span.len, 0.0);
-        device.download(&self.arena, span, &mut self.loss)?;
-        Ok(total_loss(&self.loss))
+    /// The sum of some rows' losses.
+    fn total(&self, device: &D, span: Span) -> Result<f64, Error> {
+        Ok(device.total_loss(device.view(&self.arena, span))?)
     }
 }
 
@@ -145,8 +141,8 @@ impl<D: Device> Inference<D> {
             engine.evaluate(smoothing)?;
             Ok((engine.plan.loss, engine.plan.nll))
         })?;
-        let sum = self.workspace.download(&model.device, loss)?;
-        let nll = self.workspace.download(&model.device, nll)?;
+        let sum = self.workspace.total(&model.device, loss)?;
+        let nll = self.workspace.total(&model.device, nll)?;
         Ok(Loss { sum, nll, tokens: batch.target_tokens() })
     }
 }
@@ -161,7 +157,8 @@ pub struct Training<D: Device> {
     grads: D::Buffer,
     m: D::Buffer,
     v: D::Buffer,
-    adam: Adam,
+    adam: D::Adam,
+    graphs: D::Graphs,
     workspace: Workspace<D>,
 }
 
@@ -172,9 +169,10 @@ impl<D: Device> Training<D> {
     /// [`Error::Kernel`] if Adam's constants are out of range or the device has no room.
     pub fn new(model: Model<D>, adam: adam::Config) -> Result<Self, Error> {
         let len = model.layout.len();
-        let (d, adam) = (&model.device, Adam::new(adam)?);
+        let d = &model.device;
+        let adam = d.adam(adam, 0)?;
         let (grads, m, v, workspace) = (d.zeros(len)?, d.zeros(len)?, d.zeros(len)?, Workspace::new(d)?);
-        Ok(Training { model, grads, m, v, adam, workspace })
+        Ok(Training { model, grads, m, v, adam, graphs: Default::default(), workspace })
     }
 
     /// After `updates` updates, with the moments they left.
@@ -185,7 +183,7 @@ impl<D: Device> Training<D> {
         check_len(m, &model.layout)?;
         check_len(v, &model.layout)?;
         let mut training = Training::new(model, adam)?;
-        training.adam = Adam::resume(adam, updates)?;
+        training.adam = training.model.device.adam(adam, updates)?;
         let all = Span { offset: 0, len: m.len() };
         training.model.device.upload(m, &mut training.m, all)?;
         training.model.device.upload(v, &mut training.v, all)?;
@@ -212,9 +210,14 @@ impl<D: Device> Training<D> {
         &self.model.layout
     }
 
+    /// What the device has kept of past passes, to do it again.
+    pub fn graphs(&self) -> &D::Graphs {
+        &self.graphs
+    }
+
     /// Updates so far.
     pub fn updates(&self) -> u64 {
-        self.adam.updates()
+        self.model.device.updates(&self.adam)
     }
 
     /// Values that the activations of a batch take, gradients and logits included: of one with `source` and `target` positions
@@ -278,10 +281,10 @@ impl<D: Device> Training<D> {
             let (got, limit) = (pass.update_tokens, Limit::AtLeast(tokens.max(1)));
             return Err(Error::Batch { what: "update_tokens", got, limit, hint });
         }
-        let Training { model, grads, workspace, adam, .. } = self;
+        let Training { model, grads, workspace, adam, graphs, .. } = self;
         let shape = workspace.load(&model.device, &model.config, batch)?;
         // The number that this update will have; dropout's counter holds 32 bits of it.
-        let step = (adam.updates() as u32).wrapping_add(1);
+        let step = (model.device.updates(adam) as u32).wrapping_add(1);
         let plan = &workspace.plans[&shape];
         let mut engine = Engine {
             device: &model.device,
@@ -295,9 +298,14 @@ impl<D: Device> Training<D> {
             arena: &mut workspace.arena,
             noise: Noise { seed: pass.seed, step, micro_batch: pass.micro_batch, active: true },
         };
-        engine.accumulate(pass.label_smoothing, (1.0 / pass.update_tokens as f64) as f32, grads)?;
-        let span = plan.loss;
-        let sum = workspace.download(&model.device, span)?;
+        let grad_scale = (1.0 / pass.update_tokens as f64) as f32;
+        let (b, s, t) = shape;
+        let smoothing = pass.label_smoothing.to_bits();
+        let key = [b as u64, s as u64, t as u64, u64::from(pass.micro_batch), u64::from(smoothing), pass.seed];
+        model.device.replay(graphs, &key, Moving { step, grad_scale }, || {
+            engine.accumulate(pass.label_smoothing, grad_scale, grads)
+        })?;
+        let sum = workspace.total(&model.device, workspace.plans[&shape].loss)?;
         Ok(Loss { sum, nll: 0.0, tokens })
     }
 
@@ -323,12 +331,9 @@ impl<D: Device> Training<D> {
     /// [`Error::Kernel`] if the schedule's rate or `max_norm` is out of range.
     pub fn update<S: Schedule + ?Sized>(&mut self, schedule: &S, max_norm: f64) -> Result<Update, Error> {
         let d = &self.model.device;
-        let grad_norm = d.grad_norm(&self.grads)?;
-        let scale = if grad_norm.is_finite() { clip_factor(grad_norm, max_norm)? } else { 1.0 };
-        let gradient = GradScale { norm: grad_norm, scale, after: Gradients::Clear };
         let state =
             Optimized { params: &mut self.model.params, grads: &mut self.grads, m: &mut self.m, v: &mut self.v };
-        let outcome = d.adam_update(&mut self.adam, schedule, gradient, state)?;
+        let (grad_norm, outcome) = d.adam_update(&mut self.adam, schedule, max_norm, state)?;
         Ok(Update { grad_norm, outcome })
     }
 }

@@ -9,7 +9,7 @@ use crate::run::{self, Chosen, Manifest};
 use crate::storage::Storage;
 use crate::tokenizer::{EOS, Tokenizer};
 use crate::{Error, memory, threads};
-use noam_kernels::device::Cpu;
+use noam_kernels::device::{Cpu, Device};
 use noam_model::{AttentionMap, Model, Translator, attention_maps};
 use rayon::ThreadPool;
 use sha2::{Digest, Sha256};
@@ -236,8 +236,8 @@ impl Opened {
 ///
 /// # Errors
 /// [`Error::NoSentence`] for an empty source, [`Error::Model`] for one that is too long.
-pub fn attention(
-    model: &Model<Cpu>,
+pub fn attention<D: Device>(
+    model: &Model<D>,
     tokenizer: &Tokenizer,
     mut source: Vec<u32>,
     mut target: Vec<u32>,
@@ -278,8 +278,8 @@ pub fn score<R: AsRef<str>>(
 ///
 /// # Errors
 /// [`Error::Model`] for settings that cannot be searched with, or weights that make NaN.
-pub fn translate(
-    model: &Model<Cpu>,
+pub fn translate<D: Device>(
+    model: &Model<D>,
     tokenizer: &Tokenizer,
     sources: &[&[u32]],
     search: &Search,

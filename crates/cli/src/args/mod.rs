@@ -5,6 +5,7 @@
 
 mod bench;
 mod data;
+mod device;
 mod runs;
 mod schedule;
 mod train;
@@ -14,6 +15,7 @@ use clap::{Parser, Subcommand};
 
 pub use bench::{BenchArgs, BenchCommand, BenchStepArgs};
 pub use data::{DataArgs, DataCommand, EmbeddedArgs, GenerateArgs, InspectArgs, pair_parser};
+pub use device::DeviceName;
 pub use runs::{CompareArgs, ListArgs, RunsArgs, RunsCommand};
 pub use schedule::{AdviseArgs, Format, PrecisionName, RatesArgs, RatesOutput, ScheduleArgs, ScheduleCommand};
 pub use train::{TrainArgs, TrainData};

@@ -3,6 +3,7 @@
 pub mod attention;
 pub mod bench;
 pub mod data;
+mod device;
 pub mod evaluate;
 pub mod inspect;
 pub mod runs;

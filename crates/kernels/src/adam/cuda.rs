@@ -239,12 +239,32 @@ impl CudaAdam {
         Ok(())
     }
 
+    /// Updates applied, as far as the host has asked.
+    pub fn updates(&self) -> u64 {
+        self.known
+    }
+
+    /// What the last launch did, and the norm it found; waits for the stream.
+    ///
+    /// # Errors
+    /// Those of [`CudaAdam::progress`]; [`Error::Launches`] also if nothing was launched yet.
+    pub fn outcome(&mut self) -> Result<(f64, Outcome), Error> {
+        let (progress, norm) = self.look()?;
+        let last = progress.last.ok_or(Error::Launches { op: OP, count: 0, why: "there were none" })?;
+        Ok((norm, last))
+    }
+
     /// What the device has done; waits for the stream.
     ///
     /// # Errors
     /// [`Error::Launches`] if it refused some; [`Error::Driver`], also for what went
     /// wrong in earlier work on the stream.
     pub fn progress(&mut self) -> Result<Progress, Error> {
+        Ok(self.look()?.0)
+    }
+
+    /// [`CudaAdam::progress`], and the norm that the last launch found.
+    fn look(&mut self) -> Result<(Progress, f64), Error> {
         let words = self.read()?;
         if words[BAD_SCALE] > 0 {
             return Err(Error::Launches { op: OP, count: words[BAD_SCALE], why: BAD_SCALE_WHY });
@@ -262,7 +282,8 @@ impl CudaAdam {
             2 => Some(Outcome::Skipped { norm }),
             _ => None,
         };
-        Ok(Progress { updates: words[UPDATES], skipped: words[SKIPPED], damaged: words[DAMAGED], last })
+        let progress = Progress { updates: words[UPDATES], skipped: words[SKIPPED], damaged: words[DAMAGED], last };
+        Ok((progress, norm))
     }
 
     /// The words of the device's progress; afterwards the count is known.

@@ -2,19 +2,26 @@
 
 use super::driver;
 use crate::{Error, error::check_len};
-use cudarc::driver::{CudaSlice, CudaStream, DeviceRepr, ValidAsZeroBits};
+use cudarc::driver::{CudaSlice, CudaStream, DevicePtr, DeviceRepr, ValidAsZeroBits};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
 const OP: &str = "cuda memory";
 
+/// An allocation, which captured graphs share with the buffer that it was made for.
+#[derive(Debug)]
+pub(super) struct Allocation {
+    /// Freed in the stream's order when the last owner is dropped.
+    bytes: CudaSlice<u8>,
+}
+
 /// Device memory, of any length.
 #[derive(Debug)]
 pub struct Buffer<T = f32> {
-    /// One value at least, since no driver has an allocation of no bytes.
-    slice: CudaSlice<T>,
+    allocation: Arc<Allocation>,
     address: u64,
     len: usize,
+    values: PhantomData<T>,
 }
 
 impl<T: DeviceRepr + ValidAsZeroBits + Copy> Buffer<T> {
@@ -23,13 +30,17 @@ impl<T: DeviceRepr + ValidAsZeroBits + Copy> Buffer<T> {
     /// # Errors
     /// [`Error::Driver`] if the device has no room.
     pub fn zeros(queue: &super::Queue, len: usize) -> Result<Self, Error> {
+        queue.count_allocation()?;
         Self::zeros_on(queue.stream(), len)
     }
 
     pub(super) fn zeros_on(stream: &Arc<CudaStream>, len: usize) -> Result<Self, Error> {
-        let slice = stream.alloc_zeros(len.max(1)).map_err(driver(OP, "allocating"))?;
-        let address = cudarc::driver::DevicePtr::device_ptr(&slice, stream).0;
-        Ok(Buffer { slice, address, len })
+        let limit = "a number of values that fits in memory";
+        let bytes = len.checked_mul(size_of::<T>()).ok_or(Error::Size { op: OP, what: "a length", got: len, limit })?;
+        // One byte at least, since no driver has an allocation of none.
+        let bytes: CudaSlice<u8> = stream.alloc_zeros(bytes.max(1)).map_err(driver(OP, "allocating"))?;
+        let address = bytes.device_ptr(stream).0;
+        Ok(Buffer { allocation: Arc::new(Allocation { bytes }), address, len, values: PhantomData })
     }
 
     /// These values, in memory of this queue.
@@ -82,12 +93,12 @@ impl<T> Buffer<T> {
 
     /// All of it, to read.
     pub fn view(&self) -> View<'_, T> {
-        View { address: self.address, len: self.len, stream: self.slice.stream(), values: PhantomData }
+        View { address: self.address, len: self.len, allocation: &self.allocation, values: PhantomData }
     }
 
     /// All of it, to write.
     pub fn view_mut(&mut self) -> ViewMut<'_, T> {
-        ViewMut { address: self.address, len: self.len, stream: self.slice.stream(), values: PhantomData }
+        ViewMut { address: self.address, len: self.len, allocation: &self.allocation, values: PhantomData }
     }
 }
 
@@ -96,7 +107,7 @@ impl<T> Buffer<T> {
 pub struct View<'a, T = f32> {
     address: u64,
     len: usize,
-    stream: &'a Arc<CudaStream>,
+    allocation: &'a Arc<Allocation>,
     values: PhantomData<&'a [T]>,
 }
 
@@ -113,7 +124,7 @@ impl<T> Copy for View<'_, T> {}
 pub struct ViewMut<'a, T = f32> {
     address: u64,
     len: usize,
-    stream: &'a Arc<CudaStream>,
+    allocation: &'a Arc<Allocation>,
     values: PhantomData<&'a mut [T]>,
 }
 
@@ -144,12 +155,19 @@ impl<'a, T> View<'a, T> {
         View { address: part::<T>(self.address, self.len, start, count), len: count, ..*self }
     }
 
-    /// Refuses memory of another queue, whose work may go on beside this one's.
+    /// Refuses memory of another queue, whose work may go on beside this one's. To be called before each launch that is given
+    /// the view: a graph that is being captured keeps its memory then.
     ///
     /// # Errors
     /// [`Error::Queue`].
     pub fn check_queue(&self, op: &'static str, arg: &'static str, queue: &super::Queue) -> Result<(), Error> {
-        check_stream(op, arg, self.stream, queue)
+        check_allocation(op, arg, self.allocation, queue)
+    }
+}
+
+impl<T> View<'_, T> {
+    fn stream(&self) -> &Arc<CudaStream> {
+        self.allocation.bytes.stream()
     }
 }
 
@@ -161,13 +179,13 @@ impl<T: DeviceRepr> View<'_, T> {
     pub fn read(&self, values: &mut [T]) -> Result<(), Error> {
         check_len(OP, "values", "(view)", values.len(), self.len)?;
         if self.len > 0 {
-            self.stream.context().bind_to_thread().map_err(driver(OP, "copying to the host"))?;
+            self.stream().context().bind_to_thread().map_err(driver(OP, "copying to the host"))?;
             // SAFETY: the view's memory is an allocation that its buffer keeps alive, of at least as many bytes as
             // `values`, on the context just bound; `values` stays borrowed until the stream has been waited for below.
-            unsafe { cudarc::driver::result::memcpy_dtoh_async(values, self.address, self.stream.cu_stream()) }
+            unsafe { cudarc::driver::result::memcpy_dtoh_async(values, self.address, self.stream().cu_stream()) }
                 .map_err(driver(OP, "copying to the host"))?;
         }
-        self.stream.synchronize().map_err(driver(OP, "waiting for the device"))
+        self.stream().synchronize().map_err(driver(OP, "waiting for the device"))
     }
 }
 
@@ -189,17 +207,17 @@ impl<'a, T> ViewMut<'a, T> {
 
     /// Gives up writing.
     pub fn into_view(self) -> View<'a, T> {
-        View { address: self.address, len: self.len, stream: self.stream, values: PhantomData }
+        View { address: self.address, len: self.len, allocation: self.allocation, values: PhantomData }
     }
 
     /// The same part for a shorter time.
     pub fn reborrow(&mut self) -> ViewMut<'_, T> {
-        ViewMut { address: self.address, len: self.len, stream: self.stream, values: PhantomData }
+        ViewMut { address: self.address, len: self.len, allocation: self.allocation, values: PhantomData }
     }
 
     /// To read, for a shorter time.
     pub fn as_view(&self) -> View<'_, T> {
-        View { address: self.address, len: self.len, stream: self.stream, values: PhantomData }
+        View { address: self.address, len: self.len, allocation: self.allocation, values: PhantomData }
     }
 
     /// Disjoint parts `(start, count)`. Panics if they overlap or lie outside: our own mistake, never input.
@@ -210,7 +228,7 @@ impl<'a, T> ViewMut<'a, T> {
         parts.map(|(start, count)| ViewMut {
             address: part::<T>(self.address, self.len, start, count),
             len: count,
-            stream: self.stream,
+            allocation: self.allocation,
             values: PhantomData,
         })
     }
@@ -220,11 +238,39 @@ impl<'a, T> ViewMut<'a, T> {
     /// # Errors
     /// [`Error::Queue`].
     pub fn check_queue(&self, op: &'static str, arg: &'static str, queue: &super::Queue) -> Result<(), Error> {
-        check_stream(op, arg, self.stream, queue)
+        check_allocation(op, arg, self.allocation, queue)
+    }
+}
+
+impl<T> ViewMut<'_, T> {
+    fn stream(&self) -> &Arc<CudaStream> {
+        self.allocation.bytes.stream()
     }
 }
 
 impl<T: DeviceRepr> ViewMut<'_, T> {
+    /// Copies from other device memory of the same queue, in its order.
+    ///
+    /// # Errors
+    /// [`Error::Length`] if `from` has another length; [`Error::Queue`]; [`Error::Driver`].
+    pub fn copy(&mut self, from: View<'_, T>) -> Result<(), Error> {
+        check_len(OP, "from", "(view)", from.len(), self.len)?;
+        if !Arc::ptr_eq(self.stream(), from.stream()) {
+            return Err(Error::Queue { op: OP, arg: "from" });
+        }
+        if self.len == 0 {
+            return Ok(());
+        }
+        self.stream().context().bind_to_thread().map_err(driver(OP, "copying on the device"))?;
+        let bytes = self.len * size_of::<T>();
+        // SAFETY: both views' memory is kept alive by their buffers until the driver frees it in the stream's order, is
+        // `bytes` long and of the context just bound; what is written is borrowed mutably, so the two are disjoint.
+        unsafe {
+            cudarc::driver::result::memcpy_dtod_async(self.address, from.address, bytes, self.stream().cu_stream())
+        }
+        .map_err(driver(OP, "copying on the device"))
+    }
+
     /// Copies from the host, in the queue's order. Returns once `values` may be changed again.
     ///
     /// # Errors
@@ -234,21 +280,25 @@ impl<T: DeviceRepr> ViewMut<'_, T> {
         if self.len == 0 {
             return Ok(());
         }
-        self.stream.context().bind_to_thread().map_err(driver(OP, "copying to the device"))?;
+        self.stream().context().bind_to_thread().map_err(driver(OP, "copying to the device"))?;
         // SAFETY: the view's memory is an allocation that its buffer keeps alive, of at least as many bytes as `values`,
         // on the context just bound, and borrowed mutably. The driver has read pageable memory when the call returns.
-        unsafe { cudarc::driver::result::memcpy_htod_async(self.address, values, self.stream.cu_stream()) }
+        unsafe { cudarc::driver::result::memcpy_htod_async(self.address, values, self.stream().cu_stream()) }
             .map_err(driver(OP, "copying to the device"))
     }
 }
 
-fn check_stream(
+fn check_allocation(
     op: &'static str,
     arg: &'static str,
-    stream: &Arc<CudaStream>,
+    allocation: &Arc<Allocation>,
     queue: &super::Queue,
 ) -> Result<(), Error> {
-    if Arc::ptr_eq(stream, queue.stream()) { Ok(()) } else { Err(Error::Queue { op, arg }) }
+    if !Arc::ptr_eq(allocation.bytes.stream(), queue.stream()) {
+        return Err(Error::Queue { op, arg });
+    }
+    queue.keep(allocation);
+    Ok(())
 }
 
 /// 32-bit indices on the device, with the host's copy, by which they are checked before a launch.

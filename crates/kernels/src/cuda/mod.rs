@@ -22,7 +22,7 @@ pub use buffer::{Buffer, Indices, View, ViewMut};
 pub use dropout::DropoutWords;
 pub use element::{Bf16, Element, F16};
 pub use fill::Fill;
-pub use queue::{Module, Queue};
+pub use queue::{Graph, Module, Queue};
 
 use crate::Error;
 use cudarc::driver::DriverError;

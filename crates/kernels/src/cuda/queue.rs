@@ -1,16 +1,21 @@
 //! A CUDA stream, and the kernels loaded for it.
 
+use super::buffer::Allocation;
 use super::{Buffer, driver};
 use crate::Error;
 use cudarc::driver::{
-    CudaContext, CudaFunction, CudaModule, CudaStream,
+    CudaContext, CudaFunction, CudaGraph, CudaModule, CudaStream,
     sys::CUdevice_attribute::{
         CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT,
     },
     sys::CUfunction_attribute_enum::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
+    sys::{CUgraphInstantiate_flags, CUstreamCaptureMode},
 };
-use std::cell::{Cell, RefCell};
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Work on one CUDA device, in order: a stream of its own.
 #[derive(Debug)]
@@ -18,9 +23,15 @@ pub struct Queue {
     stream: Arc<CudaStream>,
     multiprocessors: u32,
     shared_bytes: u32,
-    /// The step that dropout counts with, on the device and as the host last wrote it.
-    step: RefCell<Buffer<u32>>,
-    known_step: Cell<u32>,
+    /// The step that dropout counts with, on the device, and what the host last wrote there.
+    step: Mutex<(Buffer<u32>, u32)>,
+    step_address: u64,
+    /// What was loaded, by the PTX's address; it stays for as long as the queue, since graphs launch it without saying so.
+    modules: Mutex<HashMap<usize, Arc<CudaModule>>>,
+    /// Allocations so far.
+    allocations: AtomicU64,
+    /// What a graph that is being captured uses.
+    captured: Mutex<Option<Vec<Arc<Allocation>>>>,
 }
 
 impl Queue {
@@ -42,8 +53,18 @@ impl Queue {
         let attribute = |which| context.attribute(which).map_err(driver(OP, "asking for the device's limits"));
         let multiprocessors = attribute(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)?.max(1) as u32;
         let shared_bytes = attribute(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN)?.max(0) as u32;
-        let step = RefCell::new(Buffer::zeros_on(&stream, 1)?);
-        Ok(Queue { stream, multiprocessors, shared_bytes, step, known_step: Cell::new(0) })
+        let step = Buffer::zeros_on(&stream, 1)?;
+        let step_address = step.address();
+        Ok(Queue {
+            stream,
+            multiprocessors,
+            shared_bytes,
+            step: Mutex::new((step, 0)),
+            step_address,
+            modules: Mutex::new(HashMap::new()),
+            allocations: AtomicU64::new(0),
+            captured: Mutex::new(None),
+        })
     }
 
     /// The stream.
@@ -69,12 +90,21 @@ impl Queue {
         self.stream.synchronize().map_err(driver("cuda", "waiting for the device"))
     }
 
-    /// Loads an operation's kernels from their PTX.
+    /// Loads an operation's kernels from their PTX, or finds them loaded.
     ///
     /// # Errors
     /// [`Error::Driver`] if the driver takes no PTX of ISA 8.0 (it is older than 525), or the device is older than sm_80.
     pub fn load(&self, op: &'static str, ptx: &'static str) -> Result<Module, Error> {
-        let module = self.stream.context().load_module(ptx.into()).map_err(driver(op, "loading the kernels"))?;
+        // A panic while it was locked left it as it was.
+        let mut modules = self.modules.lock().unwrap_or_else(PoisonError::into_inner);
+        let module = match modules.entry(ptx.as_ptr() as usize) {
+            Entry::Occupied(known) => Arc::clone(known.get()),
+            Entry::Vacant(new) => {
+                let module =
+                    self.stream.context().load_module(ptx.into()).map_err(driver(op, "loading the kernels"))?;
+                Arc::clone(new.insert(module))
+            }
+        };
         Ok(Module { op, module })
     }
 
@@ -83,16 +113,114 @@ impl Queue {
     /// # Errors
     /// [`Error::Driver`].
     pub fn set_step(&self, step: u32) -> Result<(), Error> {
-        if self.known_step.get() != step {
-            self.step.borrow_mut().view_mut().write(&[step])?;
-            self.known_step.set(step);
+        // A panic while it was locked left it as it was: there is nothing to mend.
+        let (device, known) = &mut *self.step.lock().unwrap_or_else(PoisonError::into_inner);
+        if *known != step {
+            device.view_mut().write(&[step])?;
+            *known = step;
         }
         Ok(())
     }
 
+    /// How often memory of this queue was allocated. A graph that was captured before the last time may use memory that is not
+    /// the caller's any more (it keeps it, so that replaying it does no harm).
+    pub fn allocations(&self) -> u64 {
+        self.allocations.load(Ordering::Relaxed)
+    }
+
+    /// Notes an allocation, which no graph can hold.
+    pub(super) fn count_allocation(&self) -> Result<(), Error> {
+        if self.captured().is_some() {
+            return Err(Error::Capture { doing: "an allocation" });
+        }
+        self.allocations.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn captured(&self) -> MutexGuard<'_, Option<Vec<Arc<Allocation>>>> {
+        // A panic while it was locked left a list that is as good as before.
+        self.captured.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps memory for as long as the graph that is being captured, if one is.
+    pub(super) fn keep(&self, allocation: &Arc<Allocation>) {
+        if let Some(kept) = &mut *self.captured()
+            && !kept.iter().any(|other| Arc::ptr_eq(other, allocation))
+        {
+            kept.push(Arc::clone(allocation));
+        }
+    }
+
+    /// Captures what `work` launches on this queue, without running it. `work` may not wait for the device, copy to or from the
+    /// host, or allocate.
+    ///
+    /// # Errors
+    /// Those of `work`; [`Error::Driver`] if the driver cannot capture it.
+    pub fn capture<E: From<Error>>(&self, work: impl FnOnce() -> Result<(), E>) -> Result<Graph, E> {
+        const OP: &str = "cuda graph";
+        // Ends the capture whatever happens, also if `work` panics: the stream could not be used otherwise.
+        struct Capture<'a>(&'a Queue);
+        impl Capture<'_> {
+            fn end(&self) -> (Result<Option<CudaGraph>, Error>, Vec<Arc<Allocation>>) {
+                let flags = CUgraphInstantiate_flags::CUDA_GRAPH_INSTANTIATE_FLAG_AUTO_FREE_ON_LAUNCH;
+                let graph = self.0.stream.end_capture(flags).map_err(driver(OP, "ending the capture"));
+                (graph, self.0.captured().take().unwrap_or_default())
+            }
+        }
+        impl Drop for Capture<'_> {
+            fn drop(&mut self) {
+                if self.0.captured().is_some() {
+                    let _ = self.end();
+                }
+            }
+        }
+        *self.captured() = Some(Vec::new());
+        let mode = CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
+        if let Err(error) = self.stream.begin_capture(mode).map_err(driver(OP, "beginning a capture")) {
+            self.captured().take();
+            return Err(error.into());
+        }
+        let capture = Capture(self);
+        work()?;
+        let (graph, kept) = capture.end();
+        let graph = graph?.ok_or(Error::Capture { doing: "nothing" })?;
+        Ok(Graph { graph: Replayable(graph), stream: Arc::clone(&self.stream), _kept: kept })
+    }
+
+    /// Enqueues everything that a graph of this queue has captured, as one launch.
+    ///
+    /// # Errors
+    /// [`Error::Queue`] if it was captured on another queue; [`Error::Driver`].
+    pub fn replay(&self, graph: &mut Graph) -> Result<(), Error> {
+        const OP: &str = "cuda graph";
+        if !Arc::ptr_eq(&graph.stream, &self.stream) {
+            return Err(Error::Queue { op: OP, arg: "graph" });
+        }
+        graph.graph.0.launch().map_err(driver(OP, "replaying it"))
+    }
+
     /// Where the step lies on the device.
     pub(super) fn step_address(&self) -> u64 {
-        self.step.borrow().address()
+        self.step_address
+    }
+}
+
+/// Launches that were captured, to be replayed by [`Queue::replay`]. Keeps the memory that they use.
+#[derive(Debug)]
+pub struct Graph {
+    graph: Replayable,
+    stream: Arc<CudaStream>,
+    _kept: Vec<Arc<Allocation>>,
+}
+
+struct Replayable(CudaGraph);
+
+// SAFETY: a graph may be used by any thread, but by one at a time: it is used through `&mut Graph` alone.
+unsafe impl Send for Replayable {}
+
+impl fmt::Debug for Replayable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CudaGraph").finish_non_exhaustive()
     }
 }
 

@@ -2,16 +2,16 @@
 
 use super::profile::{Op, OpTime};
 use super::{
-    Attention, Cache, Device, Embedding, Norm, NormGradients, NormInput, NormOutput, Optimized, Span, Targets,
+    Attention, Cache, Device, Embedding, Moving, Norm, NormGradients, NormInput, NormOutput, Optimized, Span, Targets,
 };
-use crate::adam::{Adam, GradScale, Outcome};
+use crate::adam::{self, Adam, GradScale, Gradients as Cleared, Outcome};
 use crate::attention::{self, Decode, Gradients, Inputs, Rows, Saved};
 use crate::buffer::Buffer;
 use crate::dropout::{self, Dropout};
 use crate::error::{check_len, product};
 use crate::layer_norm::{self, Affine, Write};
 use crate::matmul::{Epilogue, Lhs, Packed, Rhs, Shape, Start, matmul};
-use crate::{Error, adam, column_sum, cross_entropy, embedding, grad_norm, top_k};
+use crate::{Error, column_sum, cross_entropy, embedding, grad_norm, top_k};
 use noam_schedule::Schedule;
 use std::cell::RefCell;
 use std::time::Instant;
@@ -30,12 +30,6 @@ impl Cpu {
     /// The processor.
     pub fn new() -> Self {
         Cpu::default()
-    }
-
-    /// Where the time has gone since the last call of [`Cpu::reset_profile`], operation by operation.
-    pub fn profile(&self) -> Vec<(&'static str, OpTime)> {
-        let times = self.times.borrow();
-        Op::ALL.iter().map(|op| (op.name(), times[*op as usize])).filter(|(_, time)| time.calls > 0).collect()
     }
 
     /// Forgets the times so far.
@@ -101,6 +95,28 @@ impl Device for Cpu {
     type Packed = Packed;
     type View<'a> = &'a [f32];
     type ViewMut<'a> = &'a mut [f32];
+    type Adam = Adam;
+    type Graphs = ();
+
+    fn another(&self) -> Self {
+        Cpu::new()
+    }
+
+    /// Since the last call of [`Cpu::reset_profile`].
+    fn profile(&self) -> Vec<(&'static str, OpTime)> {
+        let times = self.times.borrow();
+        Op::ALL.iter().map(|op| (op.name(), times[*op as usize])).filter(|(_, time)| time.calls > 0).collect()
+    }
+
+    fn replay<E: From<Error>>(
+        &self,
+        (): &mut (),
+        _: &[u64],
+        _: Moving,
+        work: impl FnOnce() -> Result<(), E>,
+    ) -> Result<(), E> {
+        work()
+    }
 
     fn zeros(&self, len: usize) -> Result<Buffer, Error> {
         product("buffer", "its length", &[len])?;
@@ -449,6 +465,10 @@ impl Device for Cpu {
         })
     }
 
+    fn total_loss(&self, loss: &[f32]) -> Result<f64, Error> {
+        Ok(cross_entropy::total_loss(loss))
+    }
+
     fn log_softmax(&self, logits: &mut [f32], v: usize) -> Result<(), Error> {
         self.timed(Op::LogSoftmax, || cross_entropy::log_softmax_rows(logits, v))
     }
@@ -457,20 +477,26 @@ impl Device for Cpu {
         self.timed(Op::TopK, || top_k::top_k(scores, v, k, top_k::Output { values, indices }))
     }
 
-    fn grad_norm(&self, grads: &Buffer) -> Result<f64, Error> {
-        self.timed(Op::GradNorm, || Ok(grad_norm::grad_norm(grads)))
+    fn adam(&self, config: adam::Config, updates: u64) -> Result<Adam, Error> {
+        Adam::resume(config, updates)
+    }
+
+    fn updates(&self, adam: &Adam) -> u64 {
+        adam.updates()
     }
 
     fn adam_update<S: Schedule + ?Sized>(
         &self,
         adam: &mut Adam,
         schedule: &S,
-        gradient: GradScale,
+        max_norm: f64,
         state: Optimized<'_, Buffer>,
-    ) -> Result<Outcome, Error> {
-        self.timed(Op::Adam, || {
-            let Optimized { params, grads, m, v } = state;
-            adam.update(schedule, gradient, adam::State { params, grads, m, v })
-        })
+    ) -> Result<(f64, Outcome), Error> {
+        let Optimized { params, grads, m, v } = state;
+        let norm = self.timed(Op::GradNorm, || grad_norm::grad_norm(grads));
+        let scale = if norm.is_finite() { grad_norm::clip_factor(norm, max_norm)? } else { 1.0 };
+        let gradient = GradScale { norm, scale, after: Cleared::Clear };
+        let outcome = self.timed(Op::Adam, || adam.update(schedule, gradient, adam::State { params, grads, m, v }))?;
+        Ok((norm, outcome))
     }
 }

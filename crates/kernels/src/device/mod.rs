@@ -6,15 +6,19 @@
 
 mod checks;
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod profile;
 
 #[cfg(feature = "cuda")]
 pub(crate) use checks::{CACHED_ATTENTION, REORDER_CACHE};
 pub use cpu::Cpu;
+#[cfg(feature = "cuda")]
+pub use cuda::{Cuda, Graphs};
 pub use profile::OpTime;
 
 use crate::Error;
-use crate::adam::{Adam, GradScale, Outcome};
+use crate::adam::{self, Outcome};
 use crate::attention::{Dims, Mask};
 use crate::dropout::Dropout;
 use crate::embedding;
@@ -164,17 +168,26 @@ pub struct Optimized<'a, B> {
     pub v: &'a mut B,
 }
 
+/// What changes from one training pass to the next while shapes and memory stay.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Moving {
+    /// The step that dropout counts with.
+    pub step: u32,
+    /// The scale of the gradients that a cross-entropy makes.
+    pub grad_scale: f32,
+}
+
 /// A place where models run: its memory and its operations.
 ///
 /// Views follow Rust's borrowing: [`Device::split`] hands out disjoint parts of one buffer, checked.
 #[allow(clippy::too_many_arguments)] // an operation's arguments are its operands
-pub trait Device: Debug {
+pub trait Device: Debug + Send {
     /// Memory of f32 values.
-    type Buffer: Debug;
+    type Buffer: Debug + Send;
     /// Memory of 32-bit indices: tokens, lengths.
-    type Indices: Debug;
+    type Indices: Debug + Send;
     /// A weight packed for many products.
-    type Packed: Debug;
+    type Packed: Debug + Send;
     /// Read access to a part of a buffer.
     type View<'a>: Copy
     where
@@ -183,6 +196,29 @@ pub trait Device: Debug {
     type ViewMut<'a>
     where
         Self: 'a;
+    /// The optimiser: its constants, and the count of updates, which nothing but [`Device::adam_update`] advances.
+    type Adam: Debug + Send;
+
+    /// Work that was done before, kept to be done again; nothing where that gains nothing.
+    type Graphs: Debug + Default + Send;
+
+    /// Another handle on the same machine, for a second model.
+    fn another(&self) -> Self
+    where
+        Self: Sized;
+    /// Where the time has gone, operation by operation; empty where that is not known.
+    fn profile(&self) -> Vec<(&'static str, OpTime)>;
+
+    /// Does `work`: operations of this device that depend on `key` and `moving` alone, and on what lies in memory. A device that
+    /// can, does again what it did before under the same key, without calling `work`: then what changes is `moving`, the values
+    /// of buffers and the indices. Those must have been checked by the caller, since only a call of `work` checks them.
+    fn replay<E: From<Error>>(
+        &self,
+        graphs: &mut Self::Graphs,
+        key: &[u64],
+        moving: Moving,
+        work: impl FnOnce() -> Result<(), E>,
+    ) -> Result<(), E>;
 
     /// A buffer of zeros.
     fn zeros(&self, len: usize) -> Result<Self::Buffer, Error>;
@@ -370,6 +406,8 @@ pub trait Device: Debug {
         loss: Self::ViewMut<'_>,
         nll: Self::ViewMut<'_>,
     ) -> Result<(), Error>;
+    /// [`crate::cross_entropy::total_loss`] of the losses of some rows, to the host.
+    fn total_loss(&self, loss: Self::View<'_>) -> Result<f64, Error>;
     /// Log-softmax of the logits' rows, in place.
     fn log_softmax(&self, logits: Self::ViewMut<'_>, v: usize) -> Result<(), Error>;
     /// The k largest of each row and where they stand, to the host: values and indices (N, k).
@@ -382,14 +420,17 @@ pub trait Device: Debug {
         indices: &mut [u32],
     ) -> Result<(), Error>;
 
-    /// [`crate::grad_norm`] of a whole buffer.
-    fn grad_norm(&self, grads: &Self::Buffer) -> Result<f64, Error>;
-    /// [`crate::adam`]: one update, or a skipped one.
+    /// An optimiser that has made `updates` updates.
+    fn adam(&self, config: adam::Config, updates: u64) -> Result<Self::Adam, Error>;
+    /// Updates that have changed parameters so far.
+    fn updates(&self, adam: &Self::Adam) -> u64;
+    /// [`crate::grad_norm`] of the gradients, then [`crate::adam`]: one update with gradients scaled down to a norm of at most
+    /// `max_norm`, or a skipped one. The gradients are zero afterwards. Returns the norm before clipping, and what was done.
     fn adam_update<S: Schedule + ?Sized>(
         &self,
-        adam: &mut Adam,
+        adam: &mut Self::Adam,
         schedule: &S,
-        gradient: GradScale,
+        max_norm: f64,
         state: Optimized<'_, Self::Buffer>,
-    ) -> Result<Outcome, Error>;
+    ) -> Result<(f64, Outcome), Error>;
 }

@@ -1,5 +1,7 @@
 //! The whole model through its public interface.
 
+#[cfg(feature = "cuda")]
+mod cuda;
 mod decoding;
 mod determinism;
 mod gradients;

@@ -1,7 +1,7 @@
 //! PyTorch's run, step by step: the same losses, gradient norms, weights and translations.
 
 use noam_kernels::adam::{self, Outcome};
-use noam_kernels::device::Cpu;
+use noam_kernels::device::{Cpu, Device};
 use noam_model::{BOS, Config, EOS, Layout, Model, PAD, Pass, Search, Training, Translator};
 use noam_schedule::{Noam, Schedule, Step};
 use safetensors::SafeTensors;
@@ -59,8 +59,13 @@ fn setup() -> (Value, Config) {
 
 #[test]
 fn twenty_updates_are_pytorchs() {
+    twenty_updates_on(Cpu::new());
+}
+
+/// [`twenty_updates_are_pytorchs`] on a device.
+pub fn twenty_updates_on(device: impl Device) {
     let (run, config) = setup();
-    let model = Model::from_values(Cpu::new(), config.clone(), &weights("init.safetensors", &config)).unwrap();
+    let model = Model::from_values(device, config.clone(), &weights("init.safetensors", &config)).unwrap();
     let mut training = Training::new(model, adam::Config::default()).unwrap();
     let schedule = Noam::new(config.d_model as u64, run["case"]["warmup"].as_u64().unwrap(), 1.0).unwrap();
     let smoothing = run["case"]["smooth"].as_f64().unwrap() as f32;
@@ -116,8 +121,13 @@ fn content(row: &[u32]) -> Vec<u32> {
 
 #[test]
 fn greedy_and_beam_search_find_what_transformers_finds() {
+    searches_on(Cpu::new());
+}
+
+/// [`greedy_and_beam_search_find_what_transformers_finds`] on a device.
+pub fn searches_on(device: impl Device) {
     let (run, config) = setup();
-    let model = Model::from_values(Cpu::new(), config.clone(), &weights("decode.safetensors", &config)).unwrap();
+    let model = Model::from_values(device, config.clone(), &weights("decode.safetensors", &config)).unwrap();
     let sources = rows(&run["batches"][0]["src"]);
     let sources: Vec<&[u32]> = sources.iter().map(Vec::as_slice).collect();
     let mut translator = Translator::new(&model).unwrap();

@@ -6,7 +6,7 @@ use crate::data::Set;
 use crate::run::{self, Chosen, Number, Record, RunResult};
 use crate::translate::{Translation, digest, score, sources, translate};
 use crate::{Error, checkpoint};
-use noam_kernels::device::Cpu;
+use noam_kernels::device::Device;
 use noam_model::Model;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
@@ -27,7 +27,7 @@ pub struct Report {
     pub translations: Vec<Translation>,
 }
 
-impl Trainer<'_> {
+impl<D: Device> Trainer<'_, D> {
     /// Chooses among the best checkpoint, the last and the mean of the last ones by validation loss, and writes the weights
     /// to use. None if `stop` was set on the way.
     pub(super) fn finish(
@@ -106,8 +106,9 @@ impl Trainer<'_> {
         steps
     }
 
-    fn model_of(&self, values: &[f32]) -> Result<Model<Cpu>, Error> {
-        Ok(Model::from_values(Cpu::new(), self.training.model().config().clone(), values)?)
+    fn model_of(&self, values: &[f32]) -> Result<Model<D>, Error> {
+        let model = self.training.model();
+        Ok(Model::from_values(model.device().another(), model.config().clone(), values)?)
     }
 
     /// Translates the test set (without one, the validation set) with the chosen weights and scores it; the score goes into

@@ -33,7 +33,7 @@ use crate::run::{Manifest, Metrics, Record, RunResult};
 use crate::storage::{Lock, Storage};
 use crate::tokenizer::Tokenizer;
 use crate::{Error, checkpoint};
-use noam_kernels::device::{Cpu, OpTime};
+use noam_kernels::device::{Cpu, Device, OpTime};
 use noam_model::{Model, Training};
 use rayon::ThreadPool;
 use std::fmt;
@@ -75,13 +75,13 @@ pub struct Summary {
     pub profile: Profile,
 }
 
-/// A run in progress.
-pub struct Trainer<'s> {
+/// A run in progress, on a device.
+pub struct Trainer<'s, D: Device = Cpu> {
     storage: &'s dyn Storage,
     run: PathBuf,
     config: RunConfig,
     data: Dataset,
-    training: Training<Cpu>,
+    training: Training<D>,
     layout: checkpoint::Layout,
     batches: Arc<Batches>,
     valid_batches: Batches,
@@ -99,7 +99,7 @@ pub struct Trainer<'s> {
     last_valid: Option<(u64, f64)>,
     metrics: Metrics,
     manifest: Manifest,
-    chosen: Option<Model<Cpu>>,
+    chosen: Option<Model<D>>,
     notes: Vec<String>,
     profile: Profile,
     clock: Clock,
@@ -123,13 +123,13 @@ impl Clock {
     }
 }
 
-impl fmt::Debug for Trainer<'_> {
+impl<D: Device> fmt::Debug for Trainer<'_, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Trainer").field("run", &self.run).field("step", &self.step()).finish_non_exhaustive()
     }
 }
 
-impl Trainer<'_> {
+impl<D: Device> Trainer<'_, D> {
     /// The run folder.
     pub fn run_dir(&self) -> &Path {
         &self.run
@@ -156,7 +156,7 @@ impl Trainer<'_> {
     }
 
     /// The model that the run has chosen, if it has ended, else the one in training.
-    pub fn model(&self) -> &Model<Cpu> {
+    pub fn model(&self) -> &Model<D> {
         self.chosen.as_ref().unwrap_or(self.training.model())
     }
 

@@ -11,7 +11,7 @@ use crate::storage::{self, Disk, Lock, Storage};
 use crate::tokenizer::Tokenizer;
 use crate::translate::{layout, refusals};
 use crate::{Error, checkpoint, memory, threads};
-use noam_kernels::device::Cpu;
+use noam_kernels::device::{Cpu, Device};
 use noam_model::{Model, Training};
 use rayon::ThreadPool;
 use std::path::Path;
@@ -55,13 +55,31 @@ pub struct Extension {
 type Saved = checkpoint::Loaded<State>;
 
 impl<'s> Trainer<'s> {
-    /// Starts a run in a new or empty folder `run`: reads the data, learns the tokenizer, sees that there is room for the
+    /// [`Trainer::start_on`] the CPU.
+    ///
+    /// # Errors
+    /// Those.
+    pub fn start(config: RunConfig, run: &Path, setup: Setup<'s>) -> Result<Self, Error> {
+        Self::start_on(Cpu::new(), config, run, setup)
+    }
+
+    /// [`Trainer::resume_on`] the CPU.
+    ///
+    /// # Errors
+    /// Those.
+    pub fn resume(run: &Path, extension: Extension, setup: Setup<'s>) -> Result<Self, Error> {
+        Self::resume_on(Cpu::new(), run, extension, setup)
+    }
+}
+
+impl<'s, D: Device> Trainer<'s, D> {
+    /// Starts a run on `device`, in a new or empty folder `run`: reads the data, learns the tokenizer, sees that there is room for the
     /// checkpoints, and writes down what is to be done. [`Trainer::run`] does it.
     ///
     /// # Errors
     /// [`Error::RunExists`]; all that can be wrong with configuration, data, disk and memory; [`Error::Stopped`], while nothing is
     /// written yet.
-    pub fn start(mut config: RunConfig, run: &Path, setup: Setup<'s>) -> Result<Self, Error> {
+    pub fn start_on(device: D, mut config: RunConfig, run: &Path, setup: Setup<'s>) -> Result<Self, Error> {
         config.validate()?;
         if run::exists(setup.storage, run)? {
             return Err(Error::RunExists { path: run.to_path_buf() });
@@ -76,19 +94,20 @@ impl<'s> Trainer<'s> {
             return Err(Error::RunExists { path: run.to_path_buf() });
         }
         let tokenizer = data.tokenizer.to_json()?;
-        let mut trainer = Self::open(config, run, setup, (pool, lock), data, None)?;
+        let mut trainer = Self::open(device, config, run, setup, (pool, lock), data, None)?;
         storage::write_atomic(setup.storage, &run.join(run::TOKENIZER_FILE), tokenizer.as_bytes())?;
         run::write_config(setup.storage, run, &trainer.config)?;
         trainer.begin_session()?;
         Ok(trainer)
     }
 
-    /// Goes on with the run in `run` from its newest checkpoint that is whole, or from the start if it has none yet.
+    /// Goes on with the run in `run` from its newest checkpoint that is whole, or from the start if it has none yet. The device
+    /// may be another than before: in f32 the bits are the same.
     ///
     /// # Errors
     /// [`Error::NotARun`]; [`Error::DataChanged`] and [`Error::ConfigChanged`] if the checkpoint belongs to others; files
     /// that are missing or damaged; [`Error::Stopped`], the run being as it was.
-    pub fn resume(run: &Path, extension: Extension, setup: Setup<'s>) -> Result<Self, Error> {
+    pub fn resume_on(device: D, run: &Path, extension: Extension, setup: Setup<'s>) -> Result<Self, Error> {
         let storage = setup.storage;
         let mut config = run::read_config(storage, run)?;
         let lock = Lock::acquire(run)?;
@@ -125,7 +144,7 @@ impl<'s> Trainer<'s> {
             }
         }
         let step = saved.as_ref().map_or(0, |saved| saved.step);
-        let mut trainer = Self::open(config, run, setup, (pool, lock), data, saved)?;
+        let mut trainer = Self::open(device, config, run, setup, (pool, lock), data, saved)?;
         trainer.notes.extend(notes);
         match run::read_manifest(storage, run) {
             Ok(old) => {
@@ -153,6 +172,7 @@ impl<'s> Trainer<'s> {
     }
 
     fn open(
+        device: D,
         config: RunConfig,
         run: &Path,
         setup: Setup<'s>,
@@ -191,11 +211,11 @@ impl<'s> Trainer<'s> {
         let step = saved.as_ref().map(|saved| saved.step);
         let (training, state) = match saved {
             Some(Saved { step, params, m, v, state }) => {
-                let model = Model::from_values(Cpu::new(), model_config, &params)?;
+                let model = Model::from_values(device, model_config, &params)?;
                 (Training::resume(model, config.adam(), step, &m, &v)?, state)
             }
             None => {
-                let model = Model::new(Cpu::new(), model_config, seed)?;
+                let model = Model::new(device, model_config, seed)?;
                 let state = State {
                     seed,
                     position: Position::default(),

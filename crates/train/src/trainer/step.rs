@@ -6,6 +6,7 @@ use crate::Error;
 use crate::batch::{Batch, Stream};
 use crate::run::{Number, Record, StepRecord};
 use noam_kernels::adam::Outcome;
+use noam_kernels::device::Device;
 use noam_model::Pass;
 use noam_schedule::feedback::Signal;
 use noam_schedule::{Schedule, Step};
@@ -25,7 +26,7 @@ pub(super) fn view(batch: &Batch) -> noam_model::Batch<'_> {
     }
 }
 
-impl Trainer<'_> {
+impl<D: Device> Trainer<'_, D> {
     /// Takes the next batches and makes one update, or skips it if the gradients are not finite.
     pub(super) fn step_once(&mut self, stream: &mut Stream<'_>, observer: &mut dyn Observer) -> Result<(), Error> {
         let began = Instant::now();

@@ -7,12 +7,12 @@ use crate::config::Search;
 use crate::run::{Number, Record, ValidRecord};
 use crate::translate::{score, sources, translate};
 use crate::{Error, batch};
-use noam_kernels::device::Cpu;
+use noam_kernels::device::Device;
 use noam_model::{Inference, Model};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-impl Trainer<'_> {
+impl<D: Device> Trainer<'_, D> {
     /// Validates, unless `stop` is set on the way: then nothing has changed, and the result is false.
     pub(super) fn validate(&mut self, observer: &mut dyn Observer, stop: &AtomicBool) -> Result<bool, Error> {
         let began = Instant::now();
@@ -53,7 +53,7 @@ impl Trainer<'_> {
 
     /// Cross-entropy of the validation set, without label smoothing, in nats a token; by another model's weights if one is
     /// given. None if `stop` was set.
-    pub(super) fn valid_loss(&mut self, model: Option<&Model<Cpu>>, stop: &AtomicBool) -> Result<Option<f64>, Error> {
+    pub(super) fn valid_loss(&mut self, model: Option<&Model<D>>, stop: &AtomicBool) -> Result<Option<f64>, Error> {
         let model = model.unwrap_or(self.training.model());
         let mut inference = Inference::new(model.device())?;
         let (mut sum, mut tokens) = (0.0, 0);

@@ -10,11 +10,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use noam_kernels::device::Device;
 use noam_train::run::{self, Manifest};
 use noam_train::storage::Disk;
 use noam_train::trainer::{End, Extension, Report, Setup, Summary};
 use noam_train::{Error, Trainer, checkpoint};
 
+use super::device::{self, Opened};
 use crate::args::TrainArgs;
 use crate::pictures::{Curves, Viewer};
 use crate::progress::{Goal, Progress, say};
@@ -34,9 +36,10 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     let stop = signals::watch().context("cannot watch for signals")?;
     let threads = args.threads.map(|n| usize::try_from(n).unwrap_or(usize::MAX));
     let setup = Setup { threads, stop: &stop, ..Setup::default() };
-    let ended = match &args.run {
-        Some(run) if args.resume => resume(args, run, setup),
-        _ => start(args, setup),
+    let ended = match device::open(args.device)? {
+        Opened::Cpu(device) => run_on(device, args, setup),
+        #[cfg(feature = "cuda")]
+        Opened::Cuda(device) => run_on(device, args, setup),
     };
     match ended {
         Err(error) if matches!(error.downcast_ref(), Some(Error::Stopped(_))) => report::stopped_early(args),
@@ -44,17 +47,24 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     }
 }
 
-fn start(args: &TrainArgs, setup: Setup<'_>) -> Result<()> {
+fn run_on<D: Device>(device: D, args: &TrainArgs, setup: Setup<'_>) -> Result<()> {
+    match &args.run {
+        Some(run) if args.resume => resume(device, args, run, setup),
+        _ => start(device, args, setup),
+    }
+}
+
+fn start<D: Device>(device: D, args: &TrainArgs, setup: Setup<'_>) -> Result<()> {
     let config = request::config(args)?;
     if let Some(run) = args.run.as_ref().filter(|run| run::exists(&Disk, run).unwrap_or(false)) {
         return Err(Error::RunExists { path: run.clone() }.into());
     }
     say(&format!("preparing {}", request::describe_data(&config.data)));
     match &args.run {
-        Some(run) => train(args, Trainer::start(config, run, setup)?, setup.stop),
+        Some(run) => train(args, Trainer::start_on(device, config, run, setup)?, setup.stop),
         None => {
             let run = request::fresh_folder(&config)?;
-            match Trainer::start(config, &run, setup) {
+            match Trainer::start_on(device, config, &run, setup) {
                 Ok(trainer) => train(args, trainer, setup.stop),
                 Err(error) => {
                     // The empty folder is of no use; one that is not empty stays.
@@ -66,7 +76,7 @@ fn start(args: &TrainArgs, setup: Setup<'_>) -> Result<()> {
     }
 }
 
-fn resume(args: &TrainArgs, run: &Path, setup: Setup<'_>) -> Result<()> {
+fn resume<D: Device>(device: D, args: &TrainArgs, run: &Path, setup: Setup<'_>) -> Result<()> {
     let config = run::read_config(&Disk, run)?;
     if let Some(manifest) = run::read_manifest(&Disk, run).ok().filter(|manifest| has_ended(args, manifest)) {
         say(&report::already_ended(run, &manifest));
@@ -74,7 +84,7 @@ fn resume(args: &TrainArgs, run: &Path, setup: Setup<'_>) -> Result<()> {
     }
     say(&format!("preparing {}", request::describe_data(&config.data)));
     let extension = Extension { max_steps: args.max_steps, max_minutes: args.max_minutes };
-    train(args, Trainer::resume(run, extension, setup)?, setup.stop)
+    train(args, Trainer::resume_on(device, run, extension, setup)?, setup.stop)
 }
 
 /// Whether the run has its score and no new limit reaches beyond its end.
@@ -85,7 +95,7 @@ fn has_ended(args: &TrainArgs, manifest: &Manifest) -> bool {
     !longer && !further
 }
 
-fn train(args: &TrainArgs, mut trainer: Trainer<'_>, stop: &AtomicBool) -> Result<()> {
+fn train<D: Device>(args: &TrainArgs, mut trainer: Trainer<'_, D>, stop: &AtomicBool) -> Result<()> {
     introduce(&trainer);
     let run = trainer.run_dir().to_path_buf();
     let first = trainer.step();
@@ -120,9 +130,9 @@ fn train(args: &TrainArgs, mut trainer: Trainer<'_>, stop: &AtomicBool) -> Resul
 }
 
 /// Writes what has come out. When nobody reads it any more, the run has done its work all the same.
-fn finish(
+fn finish<D: Device>(
     args: &TrainArgs,
-    trainer: &Trainer<'_>,
+    trainer: &Trainer<'_, D>,
     summary: &Summary,
     tested: Option<&Report>,
     times: Option<times::Times>,
@@ -140,7 +150,7 @@ fn finish(
 }
 
 /// What is about to be trained, on what.
-fn introduce(trainer: &Trainer<'_>) {
+fn introduce<D: Device>(trainer: &Trainer<'_, D>) {
     let (manifest, training) = (trainer.manifest(), &trainer.config().training);
     let count = |n: u64| readable(n as f64, 20);
     let threads = manifest.sessions.last().map_or(1, |session| session.threads);

@@ -11,7 +11,7 @@ use noam_train::trainer::{End, Report, Summary};
 use serde_json::{Value, json};
 
 use super::times::Times;
-use crate::args::TrainArgs;
+use crate::args::{DeviceName, TrainArgs};
 use crate::output::write_to;
 use crate::pictures::{ATTENTION_FILE, LOSS_FILE, RATE_FILE};
 use crate::progress::duration;
@@ -173,6 +173,9 @@ pub(super) fn resume_command(args: &TrainArgs, run: &Path) -> String {
     // Limits are in the run's configuration by now; these are not.
     if let Some(threads) = args.threads {
         command.push_str(&format!(" --threads {threads}"));
+    }
+    if args.device != DeviceName::Cpu {
+        command.push_str(&format!(" --device {}", args.device));
     }
     for (given, flag) in [(args.profile, " --profile"), (args.json, " --json")] {
         if given {

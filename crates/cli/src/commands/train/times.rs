@@ -4,6 +4,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use anyhow::Result;
+use noam_kernels::device::{Device, OpTime};
 use noam_train::Trainer;
 use noam_train::trainer::Profile;
 use serde::Serialize;
@@ -29,7 +30,7 @@ pub(super) struct Times {
 
 impl Times {
     /// The times of a call of [`Trainer::run`] that made `steps` updates.
-    pub(super) fn new(profile: &Profile, trainer: &Trainer<'_>, steps: u64) -> Self {
+    pub(super) fn new<D: Device>(profile: &Profile, trainer: &Trainer<'_, D>, steps: u64) -> Self {
         let known = [
             ("forward and backward", profile.passes),
             ("update", profile.updates),
@@ -71,8 +72,8 @@ impl Times {
 }
 
 /// The operations of the model in training.
-fn operations(trainer: &Trainer<'_>) -> Vec<Row> {
-    let row = |(name, time): (&str, noam_kernels::device::OpTime)| Row {
+fn operations<D: Device>(trainer: &Trainer<'_, D>) -> Vec<Row> {
+    let row = |(name, time): (&str, OpTime)| Row {
         name: name.to_owned(),
         calls: Some(time.calls),
         seconds: time.time.as_secs_f64(),

@@ -3,7 +3,7 @@
 use super::*;
 use crate::run::{Record, read_metrics};
 use crate::trainer::MAX_SKIPPED;
-use noam_kernels::device::Cpu;
+use noam_kernels::device::Device;
 use noam_model::{Embeddings, Model, Training};
 
 /// Where a bad number is put.
@@ -27,7 +27,7 @@ pub(in crate::trainer) struct Fault {
 }
 
 impl Fault {
-    pub(in crate::trainer) fn before_passes(&mut self, step: u64, training: &mut Training<Cpu>) {
+    pub(in crate::trainer) fn before_passes<D: Device>(&mut self, step: u64, training: &mut Training<D>) {
         if step != self.step || self.times == 0 || matches!(self.place, Place::Loss | Place::Gradient(_)) {
             return;
         }
@@ -46,14 +46,16 @@ impl Fault {
             Place::FirstMoment(at) | Place::SecondMoment(at) => {
                 let first = matches!(self.place, Place::FirstMoment(_));
                 (if first { &mut *m } else { &mut *v })[at] = self.value;
-                let model = Model::from_values(Cpu::new(), training.model().config().clone(), weights).unwrap();
+                let model =
+                    Model::from_values(training.model().device().another(), training.model().config().clone(), weights)
+                        .unwrap();
                 let adam = noam_kernels::adam::Config::default();
                 *training = Training::resume(model, adam, training.updates(), m, v).unwrap();
             }
         }
     }
 
-    pub(in crate::trainer) fn before_update(&mut self, step: u64, training: &mut Training<Cpu>) {
+    pub(in crate::trainer) fn before_update<D: Device>(&mut self, step: u64, training: &mut Training<D>) {
         if let Place::Gradient(at) = self.place
             && step == self.step
             && self.times > 0
@@ -203,7 +205,7 @@ pub(in crate::trainer) struct Sweep {
 const BAD: [f32; 3] = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY];
 
 impl Sweep {
-    pub(in crate::trainer) fn before_update(&mut self, step: u64, training: &mut Training<Cpu>) {
+    pub(in crate::trainer) fn before_update<D: Device>(&mut self, step: u64, training: &mut Training<D>) {
         let len = training.layout().len();
         let mut values = [(); 3].map(|()| vec![0.0; len]);
         let [weights, m, v] = &mut values;

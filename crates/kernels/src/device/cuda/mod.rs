@@ -1,0 +1,162 @@
+//! A CUDA device, in f32: buffers are its memory, operations are launches on one queue, in order.
+//!
+//! The host waits for the device where a result comes to the host, and nowhere else: [`Device::download`],
+//! [`Device::total_loss`], [`Device::top_k`] and [`Device::adam_update`]. Kernels are loaded when they are first used; scratch
+//! grows at the first use of a size, then stays.
+
+mod graphs;
+mod operations;
+
+pub use graphs::Graphs;
+
+use crate::cuda::{Buffer, Fill, Queue, View, ViewMut};
+use crate::{Error, attention, column_sum, cross_entropy, dropout, embedding, grad_norm, layer_norm, matmul, top_k};
+use cudarc::driver::{DeviceRepr, ValidAsZeroBits};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+/// A CUDA device. Clones share its queue, its kernels and its scratch.
+#[derive(Clone, Debug)]
+pub struct Cuda {
+    shared: Arc<Shared>,
+}
+
+/// Kernels of an operation, from their first use on.
+type Once<T> = OnceLock<T>;
+
+#[derive(Debug)]
+struct Shared {
+    queue: Queue,
+    scratch: Mutex<Scratch>,
+    attention: Once<attention::cuda::Kernels>,
+    decode: Once<attention::decode_cuda::Kernels>,
+    column_sum: Once<column_sum::cuda::Kernels>,
+    cross_entropy: Once<cross_entropy::cuda::Kernels>,
+    dropout: Once<dropout::cuda::Kernels>,
+    embedding: Once<embedding::cuda::Kernels>,
+    fill: Once<Fill>,
+    grad_norm: Once<grad_norm::cuda::Kernels>,
+    layer_norm: Once<layer_norm::cuda::Kernels>,
+    matmul: Once<matmul::cuda::Kernels>,
+    top_k: Once<top_k::cuda::Kernels>,
+}
+
+/// What operations work in, and the scalars that they read.
+#[derive(Debug)]
+struct Scratch {
+    floats: Buffer<f32>,
+    doubles: Buffer<f64>,
+    integers: Buffer<u32>,
+    /// The scale of gradients that the cross-entropy reads, and what the host last wrote there.
+    grad_scale: (Buffer<f32>, f32),
+    /// What Adam reads: the norm and the factor of the gradients.
+    words: Buffer<u64>,
+    total: Buffer<f64>,
+}
+
+impl Scratch {
+    /// Where the scale of gradients lies. Written only when it changes.
+    fn set_grad_scale(&mut self, scale: f32) -> Result<View<'_>, Error> {
+        let (device, known) = &mut self.grad_scale;
+        if known.to_bits() != scale.to_bits() {
+            device.view_mut().write(&[scale])?;
+            *known = scale;
+        }
+        Ok(device.view())
+    }
+}
+
+/// The first `len` values of a buffer that grows to hold them.
+fn grown<'a, T: DeviceRepr + ValidAsZeroBits + Copy>(
+    queue: &Queue,
+    buffer: &'a mut Buffer<T>,
+    len: usize,
+) -> Result<ViewMut<'a, T>, Error> {
+    if buffer.len() < len {
+        *buffer = Buffer::zeros(queue, len)?;
+    }
+    let [view] = buffer.view_mut().split([(0, len)]);
+    Ok(view)
+}
+
+/// What the cell holds, loaded if this is its first use.
+fn once<T>(cell: &Once<T>, load: impl FnOnce() -> Result<T, Error>) -> Result<&T, Error> {
+    match cell.get() {
+        Some(value) => Ok(value),
+        None => {
+            let value = load()?;
+            Ok(cell.get_or_init(|| value))
+        }
+    }
+}
+
+impl Cuda {
+    /// The device numbered `ordinal`.
+    ///
+    /// # Errors
+    /// [`Error::NoDriver`] if there is no CUDA driver; [`Error::Driver`] if there is no such device, or it can't be used.
+    pub fn new(ordinal: usize) -> Result<Self, Error> {
+        let queue = Queue::new(ordinal)?;
+        let scratch = Mutex::new(Scratch {
+            floats: Buffer::zeros(&queue, 0)?,
+            doubles: Buffer::zeros(&queue, 0)?,
+            integers: Buffer::zeros(&queue, 0)?,
+            grad_scale: (Buffer::zeros(&queue, 1)?, 0.0),
+            words: Buffer::zeros(&queue, 2)?,
+            total: Buffer::zeros(&queue, 1)?,
+        });
+        Ok(Cuda {
+            shared: Arc::new(Shared {
+                queue,
+                scratch,
+                attention: Once::new(),
+                decode: Once::new(),
+                column_sum: Once::new(),
+                cross_entropy: Once::new(),
+                dropout: Once::new(),
+                embedding: Once::new(),
+                fill: Once::new(),
+                grad_norm: Once::new(),
+                layer_norm: Once::new(),
+                matmul: Once::new(),
+                top_k: Once::new(),
+            }),
+        })
+    }
+
+    /// Its queue.
+    pub fn queue(&self) -> &Queue {
+        &self.shared.queue
+    }
+
+    fn scratch(&self) -> MutexGuard<'_, Scratch> {
+        // A panic while it was locked has left buffers whose content is of no consequence.
+        self.shared.scratch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A method of `Cuda` for each operation's kernels.
+macro_rules! kernels {
+    ($($name:ident: $kernels:ty,)*) => {
+        impl Cuda {
+            $(
+                fn $name(&self) -> Result<&$kernels, Error> {
+                    once(&self.shared.$name, || <$kernels>::load(self.queue()))
+                }
+            )*
+        }
+    };
+}
+
+kernels! {
+    attention: attention::cuda::Kernels,
+    decode: attention::decode_cuda::Kernels,
+    column_sum: column_sum::cuda::Kernels,
+    cross_entropy: cross_entropy::cuda::Kernels,
+    dropout: dropout::cuda::Kernels,
+    embedding: embedding::cuda::Kernels,
+    fill: Fill,
+    grad_norm: grad_norm::cuda::Kernels,
+    layer_norm: layer_norm::cuda::Kernels,
+    matmul: matmul::cuda::Kernels,
+    top_k: top_k::cuda::Kernels,
+}
