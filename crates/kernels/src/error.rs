@@ -63,6 +63,27 @@ pub enum Error {
          or the emulated device"
     )]
     NoDriver,
+    /// The CUDA driver is older than the kernels' PTX.
+    #[cfg(feature = "cuda")]
+    #[error(
+        "the CUDA driver here is for CUDA {got} at most, must be for {} or newer; install NVIDIA's driver 525 or newer, or \
+         use the CPU or the emulated device",
+        crate::cuda::devices::Version::OLDEST
+    )]
+    OldDriver {
+        /// The newest version of CUDA that it knows.
+        got: crate::cuda::devices::Version,
+    },
+    /// The CUDA driver has no device for this process.
+    #[cfg(feature = "cuda")]
+    #[error(
+        "the CUDA driver here (for CUDA {driver}) has no device; see whether `nvidia-smi` lists one and CUDA_VISIBLE_DEVICES \
+         hides none, or use the CPU or the emulated device"
+    )]
+    NoDevice {
+        /// The newest version of CUDA that it knows.
+        driver: crate::cuda::devices::Version,
+    },
     /// The CUDA driver refused, or a kernel failed.
     #[cfg(feature = "cuda")]
     #[error("{op}: {doing} failed on the CUDA device")]

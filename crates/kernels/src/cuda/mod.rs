@@ -11,6 +11,7 @@
 //! [`crate::dropout`]: the same arithmetic, tested against them bit by bit.
 
 mod buffer;
+pub mod devices;
 mod dropout;
 mod element;
 mod fill;
