@@ -55,6 +55,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Attention(args) => commands::attention::run(&args),
         Command::Runs(args) => commands::runs::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
+        Command::Devices(args) => commands::devices::run(&args),
+        #[cfg(feature = "emulator")]
+        Command::Emulator(args) => commands::emulator::run(&args),
         Command::Schedule(args) => commands::schedule::run(args),
         Command::Data(args) => commands::data::run(args),
     };

@@ -7,6 +7,8 @@ use std::path::Path;
 use anyhow::Result;
 use noam_train::storage::{self, Disk, Output};
 
+use crate::svg::readable;
+
 /// Calls `fill` with a buffered writer to `path`, or to standard output if there is none.
 ///
 /// A file is written aside, synced and renamed: after an error the old file, if there was one, is still there. A path
@@ -96,6 +98,20 @@ impl Write for File<'_, '_> {
 pub fn shortest(value: f64) -> String {
     let (plain, scientific) = (value.to_string(), format!("{value:e}"));
     if scientific.len() < plain.len() { scientific } else { plain }
+}
+
+/// Bytes in MiB, for people.
+///
+/// ```
+/// use noam::output::mebibytes;
+/// assert_eq!(mebibytes(85_520_809_984), "81,559 MiB");
+/// assert_eq!(mebibytes(3 << 19), "1.5 MiB");
+/// ```
+pub fn mebibytes(bytes: u64) -> String {
+    let mib = bytes as f64 / f64::from(1 << 20);
+    // Digits after the point say something of a few only.
+    let number = if mib < 100.0 { readable(mib, 3) } else { readable(mib.round(), 12) };
+    format!("{number} MiB")
 }
 
 #[cfg(test)]

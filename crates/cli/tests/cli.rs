@@ -34,6 +34,8 @@ fn stderr(arguments: &str, code: i32) -> String {
 
 #[test]
 fn help_texts() {
+    // The list of commands with all features.
+    #[cfg(feature = "emulator")]
     insta::assert_snapshot!("help", stdout("--help"));
     insta::assert_snapshot!("help_train", stdout("train -h"));
     insta::assert_snapshot!("help_translate", stdout("translate -h"));
@@ -41,6 +43,9 @@ fn help_texts() {
     insta::assert_snapshot!("help_attention", stdout("attention -h"));
     insta::assert_snapshot!("help_runs_compare", stdout("runs compare -h"));
     insta::assert_snapshot!("help_bench_step", stdout("bench step -h"));
+    insta::assert_snapshot!("help_devices", stdout("devices -h"));
+    #[cfg(feature = "emulator")]
+    insta::assert_snapshot!("help_emulator_export", stdout("emulator export -h"));
     insta::assert_snapshot!("help_schedule", stdout("schedule --help"));
     insta::assert_snapshot!("help_schedule_noam", stdout("schedule noam -h"));
     insta::assert_snapshot!("help_schedule_advise", stdout("schedule advise -h"));

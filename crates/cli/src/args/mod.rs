@@ -6,6 +6,9 @@
 mod bench;
 mod data;
 mod device;
+mod devices;
+#[cfg(feature = "emulator")]
+mod emulator;
 mod runs;
 mod schedule;
 mod train;
@@ -16,6 +19,9 @@ use clap::{Parser, Subcommand};
 pub use bench::{BenchArgs, BenchCommand, BenchStepArgs};
 pub use data::{DataArgs, DataCommand, EmbeddedArgs, GenerateArgs, InspectArgs, pair_parser};
 pub use device::DeviceName;
+pub use devices::DevicesArgs;
+#[cfg(feature = "emulator")]
+pub use emulator::{EmulatorArgs, EmulatorCommand, ExportArgs};
 pub use runs::{CompareArgs, ListArgs, RunsArgs, RunsCommand};
 pub use schedule::{AdviseArgs, Format, PrecisionName, RatesArgs, RatesOutput, ScheduleArgs, ScheduleCommand};
 pub use train::{TrainArgs, TrainData};
@@ -37,6 +43,7 @@ Examples:
   noam translate runs/mine \"A dog runs.\"
   noam schedule noam --d-model 512 --warmup 4000 --at 1,4000,100000
   noam data generate --pair en-de --count 5
+  noam devices
 
 Every command explains itself: noam help COMMAND";
 
@@ -59,6 +66,11 @@ pub enum Command {
     Data(DataArgs),
     /// Measure the speed of training on this machine
     Bench(BenchArgs),
+    /// List what there is to compute on: the processor, CUDA devices, the emulated device
+    Devices(DevicesArgs),
+    /// Let other programs run on the emulated CUDA device
+    #[cfg(feature = "emulator")]
+    Emulator(EmulatorArgs),
 }
 
 /// A count that may not be 0, such as a step.

@@ -4,6 +4,9 @@ pub mod attention;
 pub mod bench;
 pub mod data;
 mod device;
+pub mod devices;
+#[cfg(feature = "emulator")]
+pub mod emulator;
 pub mod evaluate;
 pub mod inspect;
 pub mod runs;

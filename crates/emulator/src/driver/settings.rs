@@ -19,6 +19,21 @@ use std::{fmt, path::PathBuf};
 use super::model::Model;
 use crate::{exec::BlockOrder, finding::Checks};
 
+/// The variables that [`Settings::from_environment`] reads: name, meaning, and what holds where it is unset.
+pub const VARIABLES: &[[&str; 3]] = &[
+    ["NOAM_EMULATOR_DEVICE", "the model: `v100`, `t4`, `a100`, `l4`, `h100`", "`a100`"],
+    ["NOAM_EMULATOR_DEVICES", "how many devices, 1 to 16", "1"],
+    ["NOAM_EMULATOR_MEMORY", "a device's memory in bytes, or with K, M, G", "4G"],
+    ["NOAM_EMULATOR_CHECKS", "`all`, `none`, or some of `memory,initialization,race,synchronization,leak`", "`none`"],
+    ["NOAM_EMULATOR_REPORT", "a file that reports are appended to; `-` is standard error", "`-`"],
+    ["NOAM_EMULATOR_COUNTERS", "a file that gets a line of JSON for every launch", "none"],
+    ["NOAM_EMULATOR_LINES", "1: launches are counted by source line too", "0"],
+    ["NOAM_EMULATOR_THREADS", "threads of the machine that run blocks; 0 for all", "0"],
+    ["NOAM_EMULATOR_STEPS", "instructions of warps after which a kernel is stopped", "no limit"],
+    ["NOAM_EMULATOR_ORDER", "how blocks start: `forward`, `backward`, or a number that shuffles", "`forward`"],
+    ["CUDA_LAUNCH_BLOCKING", "1: a launch returns its kernel's error itself, instead of the next call", "0"],
+];
+
 /// Where reports go, beside the list that the program can read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sink {
@@ -255,6 +270,26 @@ mod tests {
             launch_blocking: true,
         };
         assert_eq!(settings, expected);
+    }
+
+    #[test]
+    fn the_variables_are_listed_as_they_are_read_and_documented() {
+        let asked = std::cell::RefCell::new(Vec::new());
+        Settings::from_variables(|name| {
+            asked.borrow_mut().push(name.to_owned());
+            None
+        });
+        let listed: Vec<_> = VARIABLES.iter().map(|[name, ..]| *name).collect();
+        assert_eq!(asked.into_inner(), listed);
+        for [name, meaning, unset] in VARIABLES {
+            let row = format!("| `{name}` | {meaning} | {unset} |");
+            for (document, text) in [
+                ("the module's documentation", include_str!("settings.rs")),
+                ("README.md", include_str!("../../README.md")),
+            ] {
+                assert!(text.contains(&row), "{document} has no line {row}");
+            }
+        }
     }
 
     #[test]

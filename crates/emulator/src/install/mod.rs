@@ -59,6 +59,11 @@ impl Error for InstallError {
     }
 }
 
+/// Whether [`install`] is for this operating system and processor.
+pub fn is_supported() -> bool {
+    cfg!(target_os = "linux") && elf::Machine::here().is_some()
+}
+
 /// Makes the emulator the process's libcuda: from now on, whoever asks the dynamic loader for `libcuda.so` gets it,
 /// also where a vendor's driver is installed. Call it before anything has asked. Calling it again does nothing.
 ///
