@@ -17,12 +17,22 @@ if [ ! -e "$python/ready" ]; then
         nvidia-cuda-cccl-cu12==12.9.27
     touch "$python/ready"
 fi
-# Programs ask for either name.
-library="$target/emulator-python/lib-cuda"
+# Programs ask for either name. One is a link: two files would be two drivers, if a program asks for both.
+library="$python/lib-cuda"
 mkdir -p "$library"
 cp "$target/release/libcuda.so" "$library/libcuda.so"
-cp "$target/release/libcuda.so" "$library/libcuda.so.1"
+ln -sf libcuda.so "$library/libcuda.so.1"
+report="$python/report"
 for program in vector_add_cuda vector_add_numba; do
-    LD_LIBRARY_PATH="$library" NOAM_EMULATOR_CHECKS=memory,initialization,race,synchronization \
+    # Numba leaves its arrays to the end of the process.
+    checks=memory,initialization,race,synchronization
+    [ "$program" = vector_add_numba ] || checks=all
+    rm -f "$report"
+    LD_LIBRARY_PATH="$library" NOAM_EMULATOR_CHECKS="$checks" NOAM_EMULATOR_REPORT="$report" \
         "$python/bin/python" "$here/$program.py"
+    if [ -s "$report" ]; then
+        echo "$program: the emulator reports" >&2
+        cat "$report" >&2
+        exit 1
+    fi
 done
