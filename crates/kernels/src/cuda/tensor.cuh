@@ -9,18 +9,26 @@ using u64 = unsigned long long;
 
 __device__ __forceinline__ u32 shared_address(const void* pointer) { return (u32)__cvta_generic_to_shared(pointer); }
 
-// BYTES bytes (4 or 16) from global to shared memory; zeros if not `keep`: `from` is then not read. 16 bytes pass the
-// first-level cache by: the block keeps them in shared memory.
+// Keeps a value in a register: the compiler would rather compute it again in every round of a loop.
+__device__ __forceinline__ void keep(u32& x) { asm("" : "+r"(x)); }
+
+// BYTES bytes (4 or 16) from global to an address of shared memory; zeros if not `there`: `from` is then not read. 16
+// bytes pass the first-level cache by: the block keeps them in shared memory.
 template <int BYTES>
-__device__ __forceinline__ void copy_async(void* to, const void* from, bool keep) {
-    u32 address = shared_address(to);
-    int bytes = keep ? BYTES : 0;
+__device__ __forceinline__ void copy_async(u32 to, const void* from, bool there) {
+    int bytes = there ? BYTES : 0;
     if (BYTES == 16) {
-        asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(address), "l"(from), "r"(bytes) : "memory");
+        asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(bytes) : "memory");
     } else {
-        asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;" ::"r"(address), "l"(from), "n"(BYTES), "r"(bytes)
+        asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;" ::"r"(to), "l"(from), "n"(BYTES), "r"(bytes)
                      : "memory");
     }
+}
+
+// 16 bytes to an address of shared memory.
+__device__ __forceinline__ void store_shared(u32 to, uint4 x) {
+    asm volatile("st.shared.v4.u32 [%0], {%1, %2, %3, %4};" ::"r"(to), "r"(x.x), "r"(x.y), "r"(x.z), "r"(x.w)
+                 : "memory");
 }
 
 __device__ __forceinline__ void copy_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
@@ -31,20 +39,19 @@ __device__ __forceinline__ void copy_wait() {
     asm volatile("cp.async.wait_group %0;" ::"n"(PENDING) : "memory");
 }
 
-// Four 8 x 8 matrices of 16-bit values: lanes 8 i .. 8 i + 7 give the addresses of the rows of matrix i, of which
-// lane 4 g + t gets row g, columns 2 t and 2 t + 1; of the transposed matrix, if TRANSPOSED.
-template <bool TRANSPOSED, typename T>
-__device__ __forceinline__ void load_matrices(u32 (&r)[4], const T* row) {
-    u32 address = shared_address(row);
+// Four 8 x 8 matrices of 16-bit values: lanes 8 i .. 8 i + 7 give the addresses, in shared memory, of the rows of
+// matrix i, of which lane 4 g + t gets row g, columns 2 t and 2 t + 1; of the transposed matrix, if TRANSPOSED.
+template <bool TRANSPOSED>
+__device__ __forceinline__ void load_matrices(u32 (&r)[4], u32 row) {
     if (TRANSPOSED) {
         asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
                      : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
-                     : "r"(address)
+                     : "r"(row)
                      : "memory");
     } else {
         asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
                      : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
-                     : "r"(address)
+                     : "r"(row)
                      : "memory");
     }
 }

@@ -51,11 +51,11 @@ struct Operand {
     const float* from;  // the next value to copy
     int pitch;          // of the operand
     int rows, terms;    // how many there are from that value on; none if not positive
-    int to;             // its place in a tile
+    u32 to;             // its place in the first tile
     bool packs;
 
-    // From row `first` on.
-    __device__ __forceinline__ Operand(const float* values, int count, int k, int first) {
+    // From row `first` on, to tiles from address `tiles` on.
+    __device__ __forceinline__ Operand(const float* values, int count, int k, int first, u32 tiles) {
         packs = !TERMS_INNER && aligned(values, 16) && count % 4 == 0;
         pitch = TERMS_INNER ? k : count;
         int at = packs ? 4 * threadIdx.x : threadIdx.x;
@@ -63,32 +63,34 @@ struct Operand {
         from = values + (TERMS_INNER ? (size_t)(first + row) * k + term : (size_t)term * count + first + row);
         rows = count - first - row;
         terms = TERMS_INNER || rows > 0 ? k - term : 0;
-        to = term * PITCH + row;
+        to = tiles + 4 * (term * PITCH + row);
+        keep(to);
     }
 
-    // Copies the next terms; zeros for what is not there, which no sum of C sees.
-    __device__ __forceinline__ void fetch(float* tile) {
+    // Copies the next terms to the tile `stage` bytes behind the first; zeros for what is not there, which no sum of
+    // C sees.
+    __device__ __forceinline__ void fetch(u32 stage) {
         if (TERMS_INNER) {
             const float* next = from;
 #pragma unroll
             for (int row = 0; row < SIZE; row += THREADS / DEPTH) {
-                copy_async<4>(&tile[to + row], next, row < rows && terms > 0);
+                copy_async<4>(to + stage + 4 * row, next, row < rows && terms > 0);
                 next += (size_t)pitch * (THREADS / DEPTH);
             }
             from += DEPTH;
         } else if (packs) {
-            fetch_terms<4>(tile);
+            fetch_terms<4>(stage);
         } else {
-            fetch_terms<1>(tile);
+            fetch_terms<1>(stage);
         }
         terms -= DEPTH;
     }
 
     template <int COUNT>
-    __device__ __forceinline__ void fetch_terms(float* tile) {
+    __device__ __forceinline__ void fetch_terms(u32 stage) {
 #pragma unroll
         for (int term = 0; term < DEPTH; term += COUNT * THREADS / SIZE) {
-            copy_async<4 * COUNT>(&tile[to + term * PITCH], from, term < terms);
+            copy_async<4 * COUNT>(to + stage + 4 * term * PITCH, from, term < terms);
             from += (size_t)pitch * (COUNT * THREADS / SIZE);
         }
     }
@@ -192,8 +194,8 @@ __device__ __forceinline__ void product(float* c, const float* a, const float* b
     static_assert(STAGES * BOTH >= Strip<Tile>::ROWS * Strip<Tile>::WIDTH * (Tile::THREADS / 32), "for strips");
 
     Place place(m, n, Tile::M, Tile::N);
-    A as(a, m, k, place.row);
-    B bs(b, n, k, place.col);
+    A as(a, m, k, place.row, shared_address(tiles));
+    B bs(b, n, k, place.col, shared_address(tiles + A_TILE));
     int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
     constexpr int WARPS_N = Tile::N / Tile::WARP_N;
     int row = warp / WARPS_N * Tile::WARP_M, col = warp % WARPS_N * Tile::WARP_N;
@@ -217,24 +219,26 @@ __device__ __forceinline__ void product(float* c, const float* a, const float* b
     // The first rounds only fetch.
 #pragma unroll 1
     for (int fetched = 0; fetched < count + STAGES - 1; fetched++) {
-        int tile = fetched - (STAGES - 1);
-        if (tile >= 0) {
+        bool multiply = fetched >= STAGES - 1;
+        if (multiply) {
             copy_wait<STAGES - 2>();
             // All threads' copies of this tile have arrived, and all are done with the tile before it, whose place
             // the next copies take.
             __syncthreads();
         }
         if (fetched < count) {
-            as.fetch(&tiles[fetched % STAGES * BOTH]);
-            bs.fetch(&tiles[fetched % STAGES * BOTH + A_TILE]);
+            u32 stage = (u32)fetched % STAGES * (BOTH * sizeof(float));
+            as.fetch(stage);
+            bs.fetch(stage);
         }
         // A group for every round, if an empty one, so that their count says which tile has arrived.
         copy_commit();
-        if (tile < 0) continue;
+        if (!multiply) continue;
 
-        const float* at = &tiles[tile % STAGES * BOTH + row];
-        const float* bt = &tiles[tile % STAGES * BOTH + A_TILE + col];
-        int terms = k - tile * DEPTH;
+        u32 stage = (u32)(fetched + 1) % STAGES * BOTH;
+        const float* at = &tiles[stage + row];
+        const float* bt = &tiles[stage + A_TILE + col];
+        int terms = k - (fetched - (STAGES - 1)) * DEPTH;
         if (terms >= DEPTH) {
 #pragma unroll
             for (int term = 0; term < DEPTH; term++) add_term<A::PITCH, B::PITCH>(sum, at, bt, term);

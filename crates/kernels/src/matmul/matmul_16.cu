@@ -13,12 +13,12 @@
 // Both operands come in tiles of 32 terms, as they lie in global memory, four tiles in flight by cp.async and one
 // barrier a tile. A tile is lines of values that are neighbours in global memory too: a row's 32 terms (64 bytes), or
 // a term's TILE values. Lines are cut into chunks of 16 bytes, ldmatrix reads one chunk of each of eight lines, and
-// `place` puts these into eight different groups of four banks; so neither the copies nor ldmatrix have bank
-// conflicts. ldmatrix turns what mma wants with its terms in neighbouring values and finds with its rows so.
+// `Layout` puts these into eight different groups of four banks; so neither the copies nor ldmatrix have bank
+// conflicts. mma wants a row's terms side by side: where lines are the other way, ldmatrix transposes.
 //
-// A warp has a quarter of C's tile, 64 x 64 or 32 x 32. For 16 terms it loads 8 (4) times four matrices and
-// multiplies 32 (8) times 16 x 8 sums: half (all) of the time that shared memory has meanwhile, at 1024 multiply-adds
-// a cycle.
+// A warp has a quarter of C's tile, 64 x 64 or 32 x 32. For 16 terms it loads 8 (4) times four matrices, 128 bytes a
+// cycle, and multiplies 32 (8) times 16 x 8 sums: at 1024 multiply-adds a cycle, as on sm_80, shared memory is busy
+// half (all) of the time. The addresses stay in registers, so that a round is little else than these instructions.
 //
 // Where base or pitch of an operand is not aligned to 16 bytes it is copied by single values through registers, 16
 // bytes of shared memory at a time. C goes through shared memory as in matmul.cu, four values an access where
@@ -37,59 +37,70 @@ constexpr int CHUNK = 8;
 
 extern __shared__ __align__(128) unsigned char shared[];
 
-// Where a chunk of a line lies in a tile of lines of ALONG values. Chunk i of eight neighbouring lines lies in all
-// eight places of 128 bytes: these are two lines of 32 values, or a part of one that is longer.
-template <int ALONG>
-__device__ __forceinline__ int place(int line, int chunk) {
-    return line * ALONG + (chunk ^ (ALONG == 32 ? line / 2 % 4 : line % 8)) * CHUNK;
-}
-
-// An operand of (count, K), rows of A or columns of B, as one thread copies it, tile after tile. TERMS_INNER: a line
-// is a row's terms, else a term's values.
-template <typename T, bool TERMS_INNER, int SIZE>
-struct Operand {
+// How an operand of (count, K) lies in tiles: rows of A, or columns of B, SIZE to a tile. TERMS_INNER: a line is a
+// row's terms, else a term's values.
+template <bool TERMS_INNER_, int SIZE>
+struct Layout {
+    static constexpr bool TERMS_INNER = TERMS_INNER_;
     static constexpr int LINES = TERMS_INNER ? SIZE : DEPTH, ALONG = TERMS_INNER ? DEPTH : SIZE;
-    static constexpr int CHUNKS = ALONG / CHUNK, PASS = THREADS / CHUNKS;
+    static constexpr int LINE_BYTES = 2 * ALONG;
+
+    // Where a chunk of a line lies, in bytes. Chunk i of eight neighbouring lines lies in all eight places of 128
+    // bytes: these are two lines of 32 values, or a part of one that is longer.
+    static __device__ __forceinline__ u32 place(int line, int chunk) {
+        return line * LINE_BYTES + (chunk ^ (ALONG == 32 ? line / 2 % 4 : line % 8)) * 16;
+    }
+};
+
+// What one thread copies of an operand, tile after tile.
+template <typename T, class Layout>
+struct Copies {
+    static constexpr int CHUNKS = Layout::ALONG / CHUNK, PASS = THREADS / CHUNKS;
+    static_assert(PASS % 8 == 0, "the chunks of all passes lie as those of the first");
 
     const T* from;     // the next chunk to copy
     int pitch;         // of the operand's lines
     int lines, along;  // how many lines and values of a line there are from there on; none if not positive
-    int to;            // its place in a tile
+    u32 to;            // its place in the first tile
     bool whole;        // chunks are aligned, and all there or not at all
 
-    // From row `first` on.
-    __device__ __forceinline__ Operand(const T* values, int count, int k, int first) {
+    // From row `first` on, to tiles from address `tiles` on.
+    __device__ __forceinline__ Copies(const T* values, int count, int k, int first, u32 tiles) {
+        constexpr bool TERMS_INNER = Layout::TERMS_INNER;
         int line = threadIdx.x / CHUNKS, chunk = threadIdx.x % CHUNKS;
         pitch = TERMS_INNER ? k : count;
         from = values + (TERMS_INNER ? (size_t)(first + line) * k : (size_t)line * count + first) + chunk * CHUNK;
         lines = (TERMS_INNER ? count - first : k) - line;
         along = (TERMS_INNER ? k : count - first) - chunk * CHUNK;
-        to = place<ALONG>(line, chunk);
+        to = tiles + Layout::place(line, chunk);
+        keep(to);
         whole = aligned(values, 16) && pitch % CHUNK == 0;
     }
 
-    // Copies the next terms; zeros for what is not there.
-    __device__ __forceinline__ void fetch(T* tile) {
+    // Copies the next terms to the tile that lies `stage` bytes behind the first; zeros for what is not there.
+    __device__ __forceinline__ void fetch(u32 stage) {
         const T* next = from;
         if (whole) {
 #pragma unroll
-            for (int line = 0; line < LINES; line += PASS) {
-                // PASS is a multiple of 8: these lines' chunks lie as the first one's.
-                copy_async<16>(&tile[to + line * ALONG], next, line < lines && along > 0);
+            for (int line = 0; line < Layout::LINES; line += PASS) {
+                copy_async<16>(to + stage + line * Layout::LINE_BYTES, next, line < lines && along > 0);
                 next += (size_t)pitch * PASS;
             }
         } else {
 #pragma unroll 1
-            for (int line = 0; line < LINES; line += PASS) {
-                Pack<T, CHUNK> chunk;
+            for (int line = 0; line < Layout::LINES; line += PASS) {
+                u32 pairs[CHUNK / 2];
 #pragma unroll
-                for (int i = 0; i < CHUNK; i++)
-                    chunk.values[i] = line < lines && i < along ? next[i] : from_float<T>(0.0f);
-                *(Pack<T, CHUNK>*)&tile[to + line * ALONG] = chunk;
+                for (int i = 0; i < CHUNK; i += 2) {
+                    T low = line < lines && i < along ? next[i] : T{0};
+                    T high = line < lines && i + 1 < along ? next[i + 1] : T{0};
+                    pairs[i / 2] = low.bits | (u32)high.bits << 16;
+                }
+                store_shared(to + stage + line * Layout::LINE_BYTES, uint4{pairs[0], pairs[1], pairs[2], pairs[3]});
                 next += (size_t)pitch * PASS;
             }
         }
-        if (TERMS_INNER) {
+        if (Layout::TERMS_INNER) {
             from += DEPTH;
             along -= DEPTH;
         } else {
@@ -97,25 +108,37 @@ struct Operand {
             lines -= DEPTH;
         }
     }
+};
 
-    // Rows row .. row + 15 of terms term .. term + 15, as multiply_add wants A: 8 rows and the next, then 8 terms on.
-    static __device__ __forceinline__ void load_a(u32 (&r)[4], const T* tile, int row, int term) {
+// What one lane asks ldmatrix for, of COUNT times 16 rows: four matrices, which are 16 terms of 16 rows. multiply_add
+// wants A's as 8 rows, the next 8, then both 8 terms on; B's as 8 terms, the next 8, then both 8 rows on.
+template <class Layout, bool IS_B, int COUNT>
+struct Matrices {
+    // Swizzling keeps 16 lines together, but not 16 values of a line: an address for each of those.
+    static constexpr int ADDRESSES = Layout::TERMS_INNER ? DEPTH / 16 : COUNT;
+    u32 addresses[ADDRESSES];
+
+    // From row `first` of the tiles that begin at address `tiles`.
+    __device__ __forceinline__ Matrices(u32 tiles, int first) {
+        constexpr bool LINES_FIRST = Layout::TERMS_INNER != IS_B;
         int lane = threadIdx.x % 32;
-        if (TERMS_INNER) {
-            load_matrices<false>(r, &tile[place<ALONG>(row + lane % 16, term / CHUNK + lane / 16)]);
+        int line = LINES_FIRST ? lane % 16 : lane / 16 * 8 + lane % 8, chunk = LINES_FIRST ? lane / 16 : lane / 8 % 2;
+        if (Layout::TERMS_INNER) {
+            line += first;
         } else {
-            load_matrices<true>(r, &tile[place<ALONG>(term + lane / 16 * 8 + lane % 8, row / CHUNK + lane / 8 % 2)]);
+            chunk += first / CHUNK;
+        }
+#pragma unroll
+        for (int i = 0; i < ADDRESSES; i++) {
+            addresses[i] = tiles + Layout::place(line, chunk + i * 16 / CHUNK);
+            keep(addresses[i]);
         }
     }
 
-    // The same as it wants B, for two products: 8 terms and the next, then 8 rows (here columns of C) on.
-    static __device__ __forceinline__ void load_b(u32 (&r)[4], const T* tile, int row, int term) {
-        int lane = threadIdx.x % 32;
-        if (TERMS_INNER) {
-            load_matrices<false>(r, &tile[place<ALONG>(row + lane / 16 * 8 + lane % 8, term / CHUNK + lane / 8 % 2)]);
-        } else {
-            load_matrices<true>(r, &tile[place<ALONG>(term + lane % 16, row / CHUNK + lane / 16)]);
-        }
+    // Of 16 rows, number `rows`, the 16 terms, number `terms`, of the tile that lies `stage` bytes behind the first.
+    __device__ __forceinline__ void load(u32 (&r)[4], u32 stage, int rows, int terms) const {
+        int which = Layout::TERMS_INNER ? terms : rows, lines = Layout::TERMS_INNER ? rows : terms;
+        load_matrices<!Layout::TERMS_INNER>(r, addresses[which] + stage + lines * 16 * Layout::LINE_BYTES);
     }
 };
 
@@ -173,52 +196,55 @@ struct Strip {
 template <typename T, bool A_TRANSPOSED, bool B_TRANSPOSED, int TILE>
 __device__ __forceinline__ void product(void* c, const T* a, const T* b, const void* other, int m, int n, int k,
                                         bool c_is_float, bool accumulate, int epilogue, float scale) {
-    constexpr int WARP = TILE / 2;
-    using A = Operand<T, !A_TRANSPOSED, TILE>;
-    using B = Operand<T, B_TRANSPOSED, TILE>;
+    constexpr int WARP = TILE / 2, SIXTEENS = WARP / 16;
+    // Bytes of a tile of one operand, and of a stage.
+    constexpr u32 BYTES = TILE * DEPTH * sizeof(T), STAGE = 2 * BYTES;
+    using A = Layout<!A_TRANSPOSED, TILE>;
+    using B = Layout<B_TRANSPOSED, TILE>;
     using Strip = Strip<WARP>;
-    T* tiles = (T*)shared;
-    static_assert(STAGES * 2 * TILE * DEPTH * sizeof(T) >= 4 * Strip::ROWS * Strip::PITCH * sizeof(float), "strips");
+    static_assert(STAGES * STAGE >= 4 * Strip::ROWS * Strip::PITCH * sizeof(float), "strips lie where tiles were");
 
     Place place(m, n, TILE, TILE);
-    A as(a, m, k, place.row);
-    B bs(b, n, k, place.col);
     int warp = threadIdx.x / 32, row = warp / 2 * WARP, col = warp % 2 * WARP;
+    u32 tiles = shared_address(shared);
+    Copies<T, A> a_copies(a, m, k, place.row, tiles);
+    Copies<T, B> b_copies(b, n, k, place.col, tiles + BYTES);
+    Matrices<A, false, SIXTEENS> a_matrices(tiles, row);
+    Matrices<B, true, SIXTEENS> b_matrices(tiles + BYTES, col);
 
-    float sum[WARP / 16][WARP / 8][4] = {};
+    float sum[SIXTEENS][2 * SIXTEENS][4] = {};
     int count = k / DEPTH + (k % DEPTH != 0);
     // The first rounds only fetch.
 #pragma unroll 1
     for (int fetched = 0; fetched < count + STAGES - 1; fetched++) {
-        int tile = fetched - (STAGES - 1);
-        if (tile >= 0) {
+        bool multiply = fetched >= STAGES - 1;
+        if (multiply) {
             copy_wait<STAGES - 2>();
             // All threads' copies of this tile have arrived, and all are done with the tile before it, whose place
             // the next copies take.
             __syncthreads();
         }
         if (fetched < count) {
-            T* to = &tiles[fetched % STAGES * 2 * TILE * DEPTH];
-            as.fetch(to);
-            bs.fetch(to + TILE * DEPTH);
+            u32 stage = (u32)fetched % STAGES * STAGE;
+            a_copies.fetch(stage);
+            b_copies.fetch(stage);
         }
         // A group for every round, if an empty one, so that their count says which tile has arrived.
         copy_commit();
-        if (tile < 0) continue;
+        if (!multiply) continue;
 
-        const T* at = &tiles[tile % STAGES * 2 * TILE * DEPTH];
-        const T* bt = at + TILE * DEPTH;
+        u32 stage = (u32)(fetched + 1) % STAGES * STAGE;
 #pragma unroll
-        for (int term = 0; term < DEPTH; term += 16) {
-            u32 x[WARP / 16][4], y[WARP / 16][4];
+        for (int terms = 0; terms < DEPTH / 16; terms++) {
+            u32 x[SIXTEENS][4], y[SIXTEENS][4];
 #pragma unroll
-            for (int i = 0; i < WARP / 16; i++) A::load_a(x[i], at, row + i * 16, term);
+            for (int i = 0; i < SIXTEENS; i++) a_matrices.load(x[i], stage, i, terms);
 #pragma unroll
-            for (int j = 0; j < WARP / 16; j++) B::load_b(y[j], bt, col + j * 16, term);
+            for (int j = 0; j < SIXTEENS; j++) b_matrices.load(y[j], stage, j, terms);
 #pragma unroll
-            for (int i = 0; i < WARP / 16; i++)
+            for (int i = 0; i < SIXTEENS; i++)
 #pragma unroll
-                for (int j = 0; j < WARP / 8; j++)
+                for (int j = 0; j < 2 * SIXTEENS; j++)
                     multiply_add<T>(sum[i][j], x[i], y[j / 2][j % 2 * 2], y[j / 2][j % 2 * 2 + 1]);
         }
     }
@@ -229,11 +255,11 @@ __device__ __forceinline__ void product(void* c, const T* a, const T* b, const v
     float* strips = (float*)shared;
     // One loop body for all strips; which sums it takes is a branch, so that they stay in registers.
 #pragma unroll 1
-    for (int i = 0; i < WARP / 16; i++) {
+    for (int i = 0; i < SIXTEENS; i++) {
         Strip strip = {strips + warp * Strip::ROWS * Strip::PITCH, place.row + row + i * 16, place.col + col, m, n};
         __syncwarp();
 #pragma unroll
-        for (int which = 0; which < WARP / 16; which++)
+        for (int which = 0; which < SIXTEENS; which++)
             if (which == i) strip.put(sum[which]);
         __syncwarp();
         if (c_is_float) {
