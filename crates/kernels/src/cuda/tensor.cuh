@@ -25,6 +25,17 @@ __device__ __forceinline__ void copy_async(u32 to, const void* from, bool there)
     }
 }
 
+// 16 bytes from an address of shared memory. Of a plain load the compiler's optimiser may make several, in each run
+// of the compiler others.
+__device__ __forceinline__ float4 load_shared(u32 from) {
+    float4 x;
+    asm volatile("ld.shared.v4.f32 {%0, %1, %2, %3}, [%4];"
+                 : "=f"(x.x), "=f"(x.y), "=f"(x.z), "=f"(x.w)
+                 : "r"(from)
+                 : "memory");
+    return x;
+}
+
 // 16 bytes to an address of shared memory.
 __device__ __forceinline__ void store_shared(u32 to, uint4 x) {
     asm volatile("st.shared.v4.u32 [%0], {%1, %2, %3, %4};" ::"r"(to), "r"(x.x), "r"(x.y), "r"(x.z), "r"(x.w)

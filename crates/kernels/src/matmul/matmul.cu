@@ -98,10 +98,10 @@ struct Operand {
 
 // SIDE values in fours, STEP apart from four to four.
 template <int SIDE, int STEP>
-__device__ __forceinline__ void load(float (&x)[SIDE], const float* from) {
+__device__ __forceinline__ void load(float (&x)[SIDE], u32 from) {
 #pragma unroll
     for (int i = 0; i < SIDE; i += 4) {
-        float4 four = *(const float4*)&from[i / 4 * STEP];
+        float4 four = load_shared(from + i / 4 * STEP * 4);
         x[i] = four.x;
         x[i + 1] = four.y;
         x[i + 2] = four.z;
@@ -109,11 +109,12 @@ __device__ __forceinline__ void load(float (&x)[SIDE], const float* from) {
     }
 }
 
-template <int A_PITCH, int B_PITCH, int SIDE>
-__device__ __forceinline__ void add_term(float (&sum)[SIDE][SIDE], const float* a, const float* b, int term) {
+// The products of one term, which lies at `a` and `b` in shared memory.
+template <int SIDE>
+__device__ __forceinline__ void add_term(float (&sum)[SIDE][SIDE], u32 a, u32 b) {
     float x[SIDE], y[SIDE];
-    load<SIDE, 16>(x, a + term * A_PITCH);
-    load<SIDE, 32>(y, b + term * B_PITCH);
+    load<SIDE, 16>(x, a);
+    load<SIDE, 32>(y, b);
 #pragma unroll
     for (int i = 0; i < SIDE; i++)
 #pragma unroll
@@ -200,8 +201,11 @@ __device__ __forceinline__ void product(float* c, const float* a, const float* b
     constexpr int WARPS_N = Tile::N / Tile::WARP_N;
     int row = warp / WARPS_N * Tile::WARP_M, col = warp % WARPS_N * Tile::WARP_N;
     Strip<Tile> strip = {&tiles[warp * Strip<Tile>::ROWS * Strip<Tile>::WIDTH], place.row + row, place.col + col, m, n};
-    row += lane / 8 * 4;
-    col += lane % 8 * 4;
+    // Where a thread's values of a term lie in the first tile.
+    u32 a_sums = shared_address(&tiles[row + lane / 8 * 4]);
+    u32 b_sums = shared_address(&tiles[A_TILE + col + lane % 8 * 4]);
+    keep(a_sums);
+    keep(b_sums);
 
     bool packs = aligned(c, 16) && n % 4 == 0;
     float sum[Tile::SIDE][Tile::SIDE] = {};
@@ -235,16 +239,15 @@ __device__ __forceinline__ void product(float* c, const float* a, const float* b
         copy_commit();
         if (!multiply) continue;
 
-        u32 stage = (u32)(fetched + 1) % STAGES * BOTH;
-        const float* at = &tiles[stage + row];
-        const float* bt = &tiles[stage + A_TILE + col];
+        u32 stage = (u32)(fetched + 1) % STAGES * (BOTH * sizeof(float));
+        u32 at = a_sums + stage, bt = b_sums + stage;
         int terms = k - (fetched - (STAGES - 1)) * DEPTH;
         if (terms >= DEPTH) {
 #pragma unroll
-            for (int term = 0; term < DEPTH; term++) add_term<A::PITCH, B::PITCH>(sum, at, bt, term);
+            for (int term = 0; term < DEPTH; term++) add_term(sum, at + term * 4 * A::PITCH, bt + term * 4 * B::PITCH);
         } else {
 #pragma unroll 1
-            for (int term = 0; term < terms; term++) add_term<A::PITCH, B::PITCH>(sum, at, bt, term);
+            for (int term = 0; term < terms; term++) add_term(sum, at + term * 4 * A::PITCH, bt + term * 4 * B::PITCH);
         }
     }
 
