@@ -4,21 +4,26 @@
 //
 // Shapes    c (M, N) of T or of float; a (M, K), or (K, M) if transposed; b (K, N), or (N, K) if transposed; of T;
 //           all row-major. other: bias (N) of float or activations (M, N) of T, as `epilogue` says.
-// Launch    one block of 128 threads a tile of C, in one dimension; cuda.rs picks the tile. STAGES tiles of both
-//           operands in dynamic shared memory: 64 KiB for tiles of 128 x 128, 32 KiB for 64 x 64.
+// Launch    one block a tile of C, in one dimension; cuda.rs picks the tile: 128 x 128 by 128 threads, or 64 x 64 by
+//           256. 64 KiB of dynamic shared memory.
 // Requires  M, N >= 1, K >= 0, each below 2^31 - 128; c apart from the others. Any alignment.
 // Traffic   a block reads 2 TILE K values: of device memory the floor, (M K + K N) sizeof(T) + M N sizeof(C), as far
 //           as what it shares with its neighbours stays in the second-level cache (`Place`).
 //
-// Both operands come in tiles of 32 terms, as they lie in global memory, four tiles in flight by cp.async and one
-// barrier a tile. A tile is lines of values that are neighbours in global memory too: a row's 32 terms (64 bytes), or
-// a term's TILE values. Lines are cut into chunks of 16 bytes, ldmatrix reads one chunk of each of eight lines, and
-// `Layout` puts these into eight different groups of four banks; so neither the copies nor ldmatrix have bank
-// conflicts. mma wants a row's terms side by side: where lines are the other way, ldmatrix transposes.
+// Both operands come in tiles of 32 terms, or 64, as they lie in global memory, four tiles in flight by cp.async and
+// one barrier a tile. A tile is lines of values that are neighbours in global memory too: a row's terms, or a term's
+// values. Lines are cut into chunks of 16 bytes, ldmatrix reads one chunk of each of eight lines, and `Layout` puts
+// these into eight different groups of four banks; so neither the copies nor ldmatrix have bank conflicts. mma wants
+// a row's terms side by side: where lines are the other way, ldmatrix transposes.
 //
-// A warp has a quarter of C's tile, 64 x 64 or 32 x 32. For 16 terms it loads 8 (4) times four matrices, 128 bytes a
-// cycle, and multiplies 32 (8) times 16 x 8 sums: at 1024 multiply-adds a cycle, as on sm_80, shared memory is busy
-// half (all) of the time. The addresses stay in registers, so that a round is little else than these instructions.
+// Four warps have a quarter each of C's tile, 64 x 64 or 32 x 32. For 16 terms a warp loads 8 (4) times four
+// matrices, 128 bytes a cycle, and multiplies 32 (8) times 16 x 8 sums: at 1024 multiply-adds a cycle, as on sm_80,
+// shared memory is busy half (all) of the time. The addresses stay in registers, so that a round is little else than
+// these instructions.
+//
+// The smaller tiles are for C's that would leave multiprocessors idle, as gradients of weights, whose K is large.
+// There a second group of four warps takes 32 of a tile's 64 terms, which halves the rounds; at the end the groups
+// add up.
 //
 // Where base or pitch of an operand is not aligned to 16 bytes it is copied by single values through registers, 16
 // bytes of shared memory at a time. C goes through shared memory as in matmul.cu, four values an access where
@@ -30,20 +35,20 @@
 
 #include "product.cuh"
 
+// Terms that a group of four warps takes of a tile.
 constexpr int DEPTH = 32;
 constexpr int STAGES = 4;
-constexpr int THREADS = 128;
 constexpr int CHUNK = 8;
 
 extern __shared__ __align__(128) unsigned char shared[];
 
-// How an operand of (count, K) lies in tiles: rows of A, or columns of B, SIZE to a tile. TERMS_INNER: a line is a
-// row's terms, else a term's values.
-template <bool TERMS_INNER_, int SIZE>
+// How an operand of (count, K) lies in tiles: SIZE rows of A, or columns of B, of TERMS terms. TERMS_INNER: a line is
+// a row's terms, else a term's values.
+template <bool TERMS_INNER_, int SIZE, int TERMS>
 struct Layout {
     static constexpr bool TERMS_INNER = TERMS_INNER_;
-    static constexpr int LINES = TERMS_INNER ? SIZE : DEPTH, ALONG = TERMS_INNER ? DEPTH : SIZE;
-    static constexpr int LINE_BYTES = 2 * ALONG;
+    static constexpr int LINES = TERMS_INNER ? SIZE : TERMS, ALONG = TERMS_INNER ? TERMS : SIZE;
+    static constexpr int LINE_BYTES = 2 * ALONG, DEPTH = TERMS;
 
     // Where a chunk of a line lies, in bytes. Chunk i of eight neighbouring lines lies in all eight places of 128
     // bytes: these are two lines of 32 values, or a part of one that is longer.
@@ -52,8 +57,8 @@ struct Layout {
     }
 };
 
-// What one thread copies of an operand, tile after tile.
-template <typename T, class Layout>
+// What one of THREADS threads copies of an operand, tile after tile.
+template <typename T, class Layout, int THREADS>
 struct Copies {
     static constexpr int CHUNKS = Layout::ALONG / CHUNK, PASS = THREADS / CHUNKS;
     static_assert(PASS % 8 == 0, "the chunks of all passes lie as those of the first");
@@ -101,11 +106,11 @@ struct Copies {
             }
         }
         if (Layout::TERMS_INNER) {
-            from += DEPTH;
-            along -= DEPTH;
+            from += Layout::DEPTH;
+            along -= Layout::DEPTH;
         } else {
-            from += (size_t)pitch * DEPTH;
-            lines -= DEPTH;
+            from += (size_t)pitch * Layout::DEPTH;
+            lines -= Layout::DEPTH;
         }
     }
 };
@@ -118,16 +123,13 @@ struct Matrices {
     static constexpr int ADDRESSES = Layout::TERMS_INNER ? DEPTH / 16 : COUNT;
     u32 addresses[ADDRESSES];
 
-    // From row `first` of the tiles that begin at address `tiles`.
-    __device__ __forceinline__ Matrices(u32 tiles, int first) {
+    // From row `row` and term `term` on of the tiles that begin at address `tiles`.
+    __device__ __forceinline__ Matrices(u32 tiles, int row, int term) {
         constexpr bool LINES_FIRST = Layout::TERMS_INNER != IS_B;
         int lane = threadIdx.x % 32;
         int line = LINES_FIRST ? lane % 16 : lane / 16 * 8 + lane % 8, chunk = LINES_FIRST ? lane / 16 : lane / 8 % 2;
-        if (Layout::TERMS_INNER) {
-            line += first;
-        } else {
-            chunk += first / CHUNK;
-        }
+        line += Layout::TERMS_INNER ? row : term;
+        chunk += (Layout::TERMS_INNER ? term : row) / CHUNK;
 #pragma unroll
         for (int i = 0; i < ADDRESSES; i++) {
             addresses[i] = tiles + Layout::place(line, chunk + i * 16 / CHUNK);
@@ -193,27 +195,64 @@ struct Strip {
     }
 };
 
-template <typename T, bool A_TRANSPOSED, bool B_TRANSPOSED, int TILE>
+// The sums of 16 rows, for the thread of the other group that has the same elements.
+template <int COUNT>
+__device__ __forceinline__ void give(const float (&sum)[COUNT][4], float4* values) {
+#pragma unroll
+    for (int j = 0; j < COUNT; j++) values[j * 128] = float4{sum[j][0], sum[j][1], sum[j][2], sum[j][3]};
+}
+
+// Adds what that thread gave.
+template <int COUNT>
+__device__ __forceinline__ void take(float (&sum)[COUNT][4], const float4* values) {
+#pragma unroll
+    for (int j = 0; j < COUNT; j++) {
+        float4 given = values[j * 128];
+        sum[j][0] += given.x, sum[j][1] += given.y, sum[j][2] += given.z, sum[j][3] += given.w;
+    }
+}
+
+// Adds what two groups have for the same 32 rows: the first group the first 16 rows, the second the others. The
+// branches keep the sums in registers.
+template <int COUNT>
+__device__ __forceinline__ void exchange(float (&sum)[2][COUNT][4], float4* values) {
+    bool first = threadIdx.x < 128;
+    float4 *upper = values + threadIdx.x % 128, *lower = upper + COUNT * 128;
+    if (first) {
+        give(sum[1], lower);
+    } else {
+        give(sum[0], upper);
+    }
+    __syncthreads();
+    if (first) {
+        take(sum[0], upper);
+    } else {
+        take(sum[1], lower);
+    }
+}
+
+template <typename T, bool A_TRANSPOSED, bool B_TRANSPOSED, int TILE, int GROUPS>
 __device__ __forceinline__ void product(void* c, const T* a, const T* b, const void* other, int m, int n, int k,
                                         bool c_is_float, bool accumulate, int epilogue, float scale) {
     constexpr int WARP = TILE / 2, SIXTEENS = WARP / 16;
     // Bytes of a tile of one operand, and of a stage.
-    constexpr u32 BYTES = TILE * DEPTH * sizeof(T), STAGE = 2 * BYTES;
-    using A = Layout<!A_TRANSPOSED, TILE>;
-    using B = Layout<B_TRANSPOSED, TILE>;
+    constexpr u32 BYTES = TILE * GROUPS * DEPTH * sizeof(T), STAGE = 2 * BYTES;
+    using A = Layout<!A_TRANSPOSED, TILE, GROUPS * DEPTH>;
+    using B = Layout<B_TRANSPOSED, TILE, GROUPS * DEPTH>;
     using Strip = Strip<WARP>;
-    static_assert(STAGES * STAGE >= 4 * Strip::ROWS * Strip::PITCH * sizeof(float), "strips lie where tiles were");
+    constexpr int STRIPS = 4 * GROUPS * Strip::ROWS * Strip::PITCH, EXCHANGED = GROUPS == 1 ? 0 : TILE * TILE;
+    static_assert(STAGES * STAGE >= (STRIPS + EXCHANGED) * sizeof(float), "they lie where tiles were");
 
     Place place(m, n, TILE, TILE);
-    int warp = threadIdx.x / 32, row = warp / 2 * WARP, col = warp % 2 * WARP;
+    int warp = threadIdx.x / 32, group = warp / 4, row = warp / 2 % 2 * WARP, col = warp % 2 * WARP;
     u32 tiles = shared_address(shared);
-    Copies<T, A> a_copies(a, m, k, place.row, tiles);
-    Copies<T, B> b_copies(b, n, k, place.col, tiles + BYTES);
-    Matrices<A, false, SIXTEENS> a_matrices(tiles, row);
-    Matrices<B, true, SIXTEENS> b_matrices(tiles + BYTES, col);
+    Copies<T, A, 128 * GROUPS> a_copies(a, m, k, place.row, tiles);
+    Copies<T, B, 128 * GROUPS> b_copies(b, n, k, place.col, tiles + BYTES);
+    Matrices<A, false, SIXTEENS> a_matrices(tiles, row, group * DEPTH);
+    Matrices<B, true, SIXTEENS> b_matrices(tiles + BYTES, col, group * DEPTH);
 
     float sum[SIXTEENS][2 * SIXTEENS][4] = {};
-    int count = k / DEPTH + (k % DEPTH != 0);
+    int count = k / (GROUPS * DEPTH) + (k % (GROUPS * DEPTH) != 0);
     // The first rounds only fetch.
 #pragma unroll 1
     for (int fetched = 0; fetched < count + STAGES - 1; fetched++) {
@@ -249,13 +288,14 @@ __device__ __forceinline__ void product(void* c, const T* a, const T* b, const v
         }
     }
 
-    // The strips lie where the tiles were.
+    // What follows lies where the tiles were.
     __syncthreads();
-    Epilogue<T> finish = {other, epilogue, scale};
     float* strips = (float*)shared;
+    if constexpr (GROUPS == 2) exchange(sum, (float4*)(strips + STRIPS));
+    Epilogue<T> finish = {other, epilogue, scale};
     // One loop body for all strips; which sums it takes is a branch, so that they stay in registers.
 #pragma unroll 1
-    for (int i = 0; i < SIXTEENS; i++) {
+    for (int i = GROUPS == 2 ? group : 0; i < (GROUPS == 2 ? group + 1 : SIXTEENS); i++) {
         Strip strip = {strips + warp * Strip::ROWS * Strip::PITCH, place.row + row + i * 16, place.col + col, m, n};
         __syncwarp();
 #pragma unroll
@@ -271,19 +311,19 @@ __device__ __forceinline__ void product(void* c, const T* a, const T* b, const v
 }
 
 // nn: neither operand transposed, nt: B, tn: A, tt: both.
-#define ENTRY(LAYOUT, A_TRANSPOSED, B_TRANSPOSED, NAME, TILE, BLOCKS, T)                                              \
-    extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS)                                                     \
+#define ENTRY(LAYOUT, A_TRANSPOSED, B_TRANSPOSED, NAME, TILE, GROUPS, BLOCKS, T)                                      \
+    extern "C" __global__ void __launch_bounds__(128 * GROUPS, BLOCKS)                                                \
         matmul_##LAYOUT##_##NAME##_##T(void* c, const T* a, const T* b, const void* other, int m, int n, int k,       \
                                        int c_is_float, int accumulate, int epilogue, float scale) {                   \
-        product<T, A_TRANSPOSED, B_TRANSPOSED, TILE>(c, a, b, other, m, n, k, c_is_float != 0, accumulate != 0,       \
-                                                     epilogue, scale);                                                \
+        product<T, A_TRANSPOSED, B_TRANSPOSED, TILE, GROUPS>(c, a, b, other, m, n, k, c_is_float != 0,                \
+                                                             accumulate != 0, epilogue, scale);                       \
     }
 
-#define ENTRIES(LAYOUT, A_TRANSPOSED, B_TRANSPOSED)                    \
-    ENTRY(LAYOUT, A_TRANSPOSED, B_TRANSPOSED, large, 128, 2, bf16)     \
-    ENTRY(LAYOUT, A_TRANSPOSED, B_TRANSPOSED, medium, 64, 4, bf16)     \
-    ENTRY(LAYOUT, A_TRANSPOSED, B_TRANSPOSED, large, 128, 2, f16)      \
-    ENTRY(LAYOUT, A_TRANSPOSED, B_TRANSPOSED, medium, 64, 4, f16)
+#define ENTRIES(LAYOUT, A_TRANSPOSED, B_TRANSPOSED)                       \
+    ENTRY(LAYOUT, A_TRANSPOSED, B_TRANSPOSED, large, 128, 1, 2, bf16)     \
+    ENTRY(LAYOUT, A_TRANSPOSED, B_TRANSPOSED, medium, 64, 2, 2, bf16)     \
+    ENTRY(LAYOUT, A_TRANSPOSED, B_TRANSPOSED, large, 128, 1, 2, f16)      \
+    ENTRY(LAYOUT, A_TRANSPOSED, B_TRANSPOSED, medium, 64, 2, 2, f16)
 
 ENTRIES(nn, false, false)
 ENTRIES(nt, false, true)

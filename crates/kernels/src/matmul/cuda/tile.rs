@@ -28,11 +28,11 @@ pub(super) const WHOLE: [Tile; 3] = [
     Tile { name: "small", side: 32, threads: 64, shared_bytes: 0, tenths: 14, blocks: 2 },
 ];
 
-/// Those of `matmul_16.cu`: four stages of two operands' 32 terms of 16 bits. Of the smaller tile, shared memory is
-/// read as long as tensor cores compute; of the larger one, half as long.
+/// Those of `matmul_16.cu`: four stages of two operands' 32 or 64 terms of 16 bits. Of the smaller tile, shared
+/// memory is read as long as tensor cores compute; of the larger one, half as long.
 pub(super) const HALF: [Tile; 2] = [
     Tile { name: "large", side: 128, threads: 128, shared_bytes: 4 * 2 * 128 * 32 * 2, tenths: 10, blocks: 1 },
-    Tile { name: "medium", side: 64, threads: 128, shared_bytes: 4 * 2 * 64 * 32 * 2, tenths: 14, blocks: 1 },
+    Tile { name: "medium", side: 64, threads: 256, shared_bytes: 4 * 2 * 64 * 64 * 2, tenths: 14, blocks: 1 },
 ];
 
 impl Tile {
