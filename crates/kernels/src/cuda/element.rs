@@ -3,15 +3,26 @@
 use cudarc::driver::{DeviceRepr, ValidAsZeroBits};
 use std::fmt::Debug;
 
-/// A value of a tensor on the device.
-pub trait Element: DeviceRepr + ValidAsZeroBits + Copy + Default + PartialEq + Debug + Send + Sync + 'static {
+mod sealed {
+    pub trait Sealed {}
+}
+use sealed::Sealed;
+
+/// A value of a tensor on the device. Sealed: kernels exist for these three types, and are found by `NAME`.
+pub trait Element:
+    Sealed + DeviceRepr + ValidAsZeroBits + Copy + Default + PartialEq + Debug + Send + Sync + 'static
+{
     /// How kernels of this type end: `layer_norm_forward_` and this.
     const NAME: &'static str;
     /// The nearest value, ties to even.
     fn from_f32(x: f32) -> Self;
     /// Its value, exactly.
     fn to_f32(self) -> f32;
+    /// Its bits, the lower 16 for a type of 16.
+    fn bits(self) -> u32;
 }
+
+impl Sealed for f32 {}
 
 impl Element for f32 {
     const NAME: &'static str = "f32";
@@ -20,6 +31,9 @@ impl Element for f32 {
     }
     fn to_f32(self) -> f32 {
         self
+    }
+    fn bits(self) -> u32 {
+        self.to_bits()
     }
 }
 
@@ -40,6 +54,8 @@ macro_rules! sixteen_bits {
         // SAFETY: zero bits are 0.
         unsafe impl ValidAsZeroBits for $type {}
 
+        impl Sealed for $type {}
+
         impl Element for $type {
             const NAME: &'static str = stringify!($half);
             fn from_f32(x: f32) -> Self {
@@ -47,6 +63,9 @@ macro_rules! sixteen_bits {
             }
             fn to_f32(self) -> f32 {
                 half::$half::from_bits(self.0).to_f32()
+            }
+            fn bits(self) -> u32 {
+                u32::from(self.0)
             }
         }
     };

@@ -24,53 +24,75 @@ __device__ constexpr int offset(int k) {
 // Whether accesses of 16 bytes may begin here.
 __device__ __forceinline__ bool aligned(const void* address) { return ((u64)address & 15) == 0; }
 
-// A lane's eight columns of the group that begins with column `first`, zero from column c on. `vectors`: `row` is aligned
-// and c a multiple of LEN. Offsets, which are constants, are compared with what is left of the row: one register.
+// Eight values of a lane in as few registers as they need, 16-bit ones in pairs.
+template <typename T>
+struct Words {
+    static constexpr int COUNT = 2 * sizeof(T);
+    u32 words[COUNT];
+};
+
+__device__ __forceinline__ float get(const Words<float>& words, int k) { return __uint_as_float(words.words[k]); }
+
+template <typename T>
+__device__ __forceinline__ float get(const Words<T>& words, int k) {
+    return to_float(T{(unsigned short)(words.words[k / 2] >> 16 * (k % 2))});
+}
+
+__device__ __forceinline__ void set(Words<float>& words, int k, float x) { words.words[k] = __float_as_uint(x); }
+
+// For k ascending: the lower of a pair comes first.
+template <typename T>
+__device__ __forceinline__ void set(Words<T>& words, int k, T x) {
+    words.words[k / 2] = k % 2 == 0 ? x.bits : words.words[k / 2] | (u32)x.bits << 16;
+}
+
+// A lane's eight columns of the group that begins with column `first`, zero from column c on. `vectors`: `row` is
+// aligned and c a multiple of LEN. Offsets, which are constants, are compared with what is left of the row: one
+// register.
 template <int LEN, typename T>
-__device__ __forceinline__ void load_group(float (&values)[8], const T* row, int first, int c, int lane, bool vectors) {
+__device__ __forceinline__ void load_words(Words<T>& values, const T* row, int first, int c, int lane, bool vectors) {
+    constexpr int ACCESS = 16 / sizeof(T);  // columns of 16 bytes
     const T* from = row + first + LEN * lane;
     int left = c - first - LEN * lane;
-    if (LEN > 1 && vectors) {
-        constexpr int WORDS = LEN * sizeof(T) / 16;
+    if (LEN >= ACCESS && vectors) {
 #pragma unroll
-        for (int k = 0; k < 8; k += LEN) {
-            union {
-                uint4 words[WORDS > 0 ? WORDS : 1];
-                T elements[LEN];
-            } access;
-#pragma unroll
-            for (int w = 0; w < WORDS; w++) {
-                const uint4* words = (const uint4*)(from + offset<LEN>(k));
-                access.words[w] = offset<LEN>(k) < left ? words[w] : uint4{0, 0, 0, 0};
-            }
-#pragma unroll
-            for (int i = 0; i < LEN; i++) values[k + i] = to_float(access.elements[i]);
+        for (int k = 0; k < 8; k += ACCESS) {
+            uint4 access = offset<LEN>(k) < left ? *(const uint4*)(from + offset<LEN>(k)) : uint4{0, 0, 0, 0};
+            u32* words = values.words + k / ACCESS * 4;
+            words[0] = access.x;
+            words[1] = access.y;
+            words[2] = access.z;
+            words[3] = access.w;
         }
     } else {
 #pragma unroll
-        for (int k = 0; k < 8; k++) values[k] = offset<LEN>(k) < left ? to_float(from[offset<LEN>(k)]) : 0.0f;
+        for (int k = 0; k < 8; k++) set(values, k, offset<LEN>(k) < left ? from[offset<LEN>(k)] : T{});
     }
+}
+
+template <int LEN, typename T>
+__device__ __forceinline__ void load_group(float (&values)[8], const T* row, int first, int c, int lane, bool vectors) {
+    Words<T> words;
+    load_words<LEN>(words, row, first, c, lane, vectors);
+#pragma unroll
+    for (int k = 0; k < 8; k++) values[k] = get(words, k);
 }
 
 // Writes what `load_group` reads, rounded to T; nothing from column c on.
 template <int LEN, typename T>
 __device__ __forceinline__ void store_group(const float (&values)[8], T* row, int first, int c, int lane,
                                             bool vectors) {
+    constexpr int ACCESS = 16 / sizeof(T);
     T* to = row + first + LEN * lane;
     int left = c - first - LEN * lane;
-    if (LEN > 1 && vectors) {
-        constexpr int WORDS = LEN * sizeof(T) / 16;
+    if (LEN >= ACCESS && vectors) {
+        Words<T> words;
 #pragma unroll
-        for (int k = 0; k < 8; k += LEN) {
-            union {
-                uint4 words[WORDS > 0 ? WORDS : 1];
-                T elements[LEN];
-            } access;
+        for (int k = 0; k < 8; k++) set(words, k, from_float<T>(values[k]));
 #pragma unroll
-            for (int i = 0; i < LEN; i++) access.elements[i] = from_float<T>(values[k + i]);
-#pragma unroll
-            for (int w = 0; w < WORDS; w++)
-                if (offset<LEN>(k) < left) ((uint4*)(to + offset<LEN>(k)))[w] = access.words[w];
+        for (int k = 0; k < 8; k += ACCESS) {
+            const u32* from = words.words + k / ACCESS * 4;
+            if (offset<LEN>(k) < left) *(uint4*)(to + offset<LEN>(k)) = uint4{from[0], from[1], from[2], from[3]};
         }
     } else {
 #pragma unroll

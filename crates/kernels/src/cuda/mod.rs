@@ -11,6 +11,7 @@
 //! [`crate::dropout`]: the same arithmetic, tested against them bit by bit.
 
 mod buffer;
+mod by_element;
 pub mod devices;
 mod dropout;
 mod element;
@@ -20,6 +21,7 @@ mod queue;
 mod tests;
 
 pub use buffer::{Buffer, Indices, View, ViewMut};
+pub(crate) use by_element::ByElement;
 pub use dropout::DropoutWords;
 pub use element::{Bf16, Element, F16};
 pub use fill::Fill;

@@ -5,7 +5,7 @@ mod tests;
 
 use super::{Dropout, GROUP, OP, check};
 use crate::Error;
-use crate::cuda::{Queue, ViewMut, WARP, driver, int};
+use crate::cuda::{ByElement, Element, Queue, ViewMut, WARP, driver, int};
 use cudarc::driver::{CudaFunction, LaunchConfig, PushKernelArg};
 
 /// Warps a block, a row each.
@@ -17,7 +17,7 @@ const COLUMNS: usize = 65_535;
 /// The kernel, loaded.
 #[derive(Debug)]
 pub struct Kernels {
-    f32: CudaFunction,
+    apply: ByElement<CudaFunction>,
 }
 
 impl Kernels {
@@ -27,15 +27,21 @@ impl Kernels {
     /// [`Error::Driver`], as [`Queue::load`].
     pub fn load(queue: &Queue) -> Result<Self, Error> {
         let module = queue.load(OP, include_str!("dropout.ptx"))?;
-        Ok(Kernels { f32: module.function("dropout_f32")? })
+        Ok(Kernels { apply: ByElement::load(|element| module.function(&format!("dropout_{element}")))? })
     }
 
-    /// [`dropout::apply`](super::apply), enqueued.
+    /// [`dropout::apply`](super::apply), enqueued. In 16 bits the product is rounded to f32, then to 16 bits.
     ///
     /// # Errors
     /// Its errors; [`Error::Queue`] for memory of another queue; [`Error::Size`] from 2^31 rows or columns on;
     /// [`Error::Driver`].
-    pub fn apply(&self, queue: &Queue, mut x: ViewMut<'_>, c: usize, dropout: Dropout) -> Result<(), Error> {
+    pub fn apply<T: Element>(
+        &self,
+        queue: &Queue,
+        mut x: ViewMut<'_, T>,
+        c: usize,
+        dropout: Dropout,
+    ) -> Result<(), Error> {
         let n = check(x.len(), c)?;
         x.check_queue(OP, "x", queue)?;
         // Row and column numbers up to whole blocks fit in 31 bits.
@@ -47,9 +53,9 @@ impl Kernels {
         let grid_dim = (n.div_ceil(ROWS as usize) as u32, c.div_ceil(GROUP).min(COLUMNS) as u32, 1);
         let launch = LaunchConfig { grid_dim, block_dim: (ROWS * WARP, 1, 1), shared_mem_bytes: 0 };
         let (rows, columns, dropout) = (n as i32, c as i32, queue.dropout(dropout)?);
-        let mut args = queue.stream().launch_builder(&self.f32);
+        let mut args = queue.stream().launch_builder(self.apply.of::<T>());
         args.arg(x.pointer()).arg(&rows).arg(&columns).arg(&dropout);
-        // SAFETY: `args` lists the parameters of `dropout_f32` in number, order and type. x holds n * c values, as
+        // SAFETY: `args` lists the parameters of `dropout_*` in number, order and type. x holds n * c values, as
         // `check` has shown, is borrowed mutably and memory of this queue; the kernel indexes only rows below n and
         // columns below c.
         unsafe { args.launch(launch) }.map_err(driver(OP, "launching it"))?;

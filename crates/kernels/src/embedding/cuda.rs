@@ -1,11 +1,14 @@
 //! The embedding on a CUDA device: one launch forward, three backward. The kernels are in `embedding.cu`.
+//!
+//! y and dy are f32, bf16 or f16; the tables and their gradient are f32, and so is all arithmetic. In f32 the bits are
+//! the CPU's. In 16 bits y has the CPU's values, rounded once more, and the gradient is the CPU's for dy as it is.
 
 #[cfg(test)]
 mod tests;
 
 use super::{BACKWARD_OP, Dims, OP, Tokens, check_backward, check_forward};
 use crate::Error;
-use crate::cuda::{Indices, Queue, View, ViewMut, WARP, driver, int};
+use crate::cuda::{ByElement, Element, Indices, Queue, View, ViewMut, WARP, driver, int};
 use crate::dropout::{Dropout, GROUP};
 use cudarc::driver::{CudaFunction, LaunchConfig, PushKernelArg};
 
@@ -44,10 +47,10 @@ pub struct Tables<'a> {
 /// The kernels, loaded.
 #[derive(Debug)]
 pub struct Kernels {
-    forward_f32: CudaFunction,
+    forward: ByElement<CudaFunction>,
     sort_tiles: CudaFunction,
     merge_tiles: CudaFunction,
-    backward_f32: CudaFunction,
+    backward: ByElement<CudaFunction>,
 }
 
 /// N, T and C as kernels take them: row numbers up to whole tiles, and column numbers up to whole groups, fit in 31
@@ -72,10 +75,10 @@ impl Kernels {
     pub fn load(queue: &Queue) -> Result<Self, Error> {
         let module = queue.load(OP, include_str!("embedding.ptx"))?;
         Ok(Kernels {
-            forward_f32: module.function("embedding_forward_f32")?,
+            forward: ByElement::load(|element| module.function(&format!("embedding_forward_{element}")))?,
             sort_tiles: module.function("embedding_sort_tiles")?,
             merge_tiles: module.function("embedding_merge_tiles")?,
-            backward_f32: module.function("embedding_backward_f32")?,
+            backward: ByElement::load(|element| module.function(&format!("embedding_backward_{element}")))?,
         })
     }
 
@@ -85,7 +88,7 @@ impl Kernels {
     /// Its errors; [`Error::Queue`] for memory of another queue; [`Error::Size`] from 2^31 tokens or columns on;
     /// [`Error::Driver`].
     #[allow(clippy::too_many_arguments)] // its operands
-    pub fn forward(
+    pub fn forward<T: Element>(
         &self,
         queue: &Queue,
         dims: Dims,
@@ -93,7 +96,7 @@ impl Kernels {
         lengths: &Indices,
         tables: Tables<'_>,
         dropout: Dropout,
-        mut y: ViewMut<'_>,
+        mut y: ViewMut<'_, T>,
     ) -> Result<(), Error> {
         let Tables { table, positions, offset, scale } = tables;
         let tokens = Tokens { ids: ids.host(), lengths: lengths.host() };
@@ -110,10 +113,10 @@ impl Kernels {
         }
         let positions = positions.part(offset * dims.c, dims.t * dims.c);
         let dropout = queue.dropout(dropout)?;
-        let mut args = queue.stream().launch_builder(&self.forward_f32);
+        let mut args = queue.stream().launch_builder(self.forward.of::<T>());
         args.arg(y.pointer()).arg(ids.pointer()).arg(lengths.pointer()).arg(table.pointer()).arg(positions.pointer());
         args.arg(&scale).arg(&n).arg(&t).arg(&c).arg(&dropout);
-        // SAFETY: `args` lists the parameters of `embedding_forward_f32` in number, order and type. As checked, y holds
+        // SAFETY: `args` lists the parameters of `embedding_forward_*` in number, order and type. As checked, y holds
         // n * c values, ids n, lengths n / t, positions t * c, and a token before its sentence's end is a row of the
         // table; the kernel reads no other token, and indexes only rows below n and columns below c. y is borrowed
         // mutably; all is memory of this queue.
@@ -129,13 +132,13 @@ impl Kernels {
     /// Its errors; [`Error::Queue`] for memory of another queue; [`Error::Size`] from 2^31 tokens or columns on;
     /// [`Error::Driver`].
     #[allow(clippy::too_many_arguments)] // its operands
-    pub fn backward(
+    pub fn backward<T: Element>(
         &self,
         queue: &Queue,
         dims: Dims,
         ids: &Indices,
         lengths: &Indices,
-        dy: View<'_>,
+        dy: View<'_, T>,
         scale: f32,
         dropout: Dropout,
         mut dtable: ViewMut<'_>,
@@ -178,10 +181,10 @@ impl Kernels {
         unsafe { args.launch(launch(tokens.div_ceil(THREADS), 1, THREADS)) }
             .map_err(driver(OP, "launching the merge"))?;
 
-        let mut args = queue.stream().launch_builder(&self.backward_f32);
+        let mut args = queue.stream().launch_builder(self.backward.of::<T>());
         args.arg(dtable.pointer()).arg(dy.pointer()).arg(all_ids.pointer()).arg(all_rows.pointer());
         args.arg(&scale).arg(&n).arg(&c).arg(&dropout);
-        // SAFETY: `args` lists the parameters of `embedding_backward_f32` in number, order and type. The launches
+        // SAFETY: `args` lists the parameters of `embedding_backward_*` in number, order and type. The launches
         // before have written n ids and n rows below n. Ids of tokens before their sentence's end are rows of dtable,
         // as checked, and the kernel skips the others; dy holds n * c values, and columns are below c. dtable is
         // borrowed mutably and memory of this queue, and the rows of one token are added by one warp or block alone.

@@ -3,7 +3,7 @@
 //   y[n,c]      = factor[n,c] * fma(table[ids[n],c], scale, positions[t,c])     t < lengths[b], 0 behind; n = b T + t
 //   dtable[v,c] = fma(factor[n,c] * dy[n,c], scale, dtable[v,c])                over the ascending n with ids[n] = v
 //
-// mod.rs is the contract; the bits are the CPU's.
+// mod.rs is the contract; the bits are the CPU's. In 16 bits y is the CPU's, rounded, and dtable that of dy as it is.
 //
 // Shapes: y, dy (N, C) of T with N = B T; table, dtable (V, C), positions (T, C) from the first position on, f32; ids
 // (N), lengths (B). Any alignment. Ids before a sentence's end are below V, checked by the launcher; behind it,
@@ -259,14 +259,20 @@ __device__ __forceinline__ void backward(Backward<T> b) {
     }
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS)
-    embedding_forward_f32(float* y, const u32* ids, const u32* lengths, const float* table, const float* positions,
-                          float scale, int n, int t, int c, Dropout dropout) {
-    forward(y, ids, lengths, table, positions, scale, n, t, c, dropout);
-}
+#define KERNELS(T)                                                                                                  \
+    extern "C" __global__ void __launch_bounds__(THREADS)                                                           \
+        embedding_forward_##T(T* y, const u32* ids, const u32* lengths, const float* table, const float* positions, \
+                              float scale, int n, int t, int c, Dropout dropout) {                                  \
+        forward(y, ids, lengths, table, positions, scale, n, t, c, dropout);                                        \
+    }                                                                                                               \
+    extern "C" __global__ void __launch_bounds__(THREADS)                                                           \
+        embedding_backward_##T(float* dtable, const T* dy, const u32* ids, const u32* rows, float scale, int n,     \
+                               int c, Dropout dropout) {                                                            \
+        backward(Backward<T>{dtable, dy, ids, rows, scale, n, c, dropout, 0, false});                               \
+    }
 
-extern "C" __global__ void __launch_bounds__(THREADS)
-    embedding_backward_f32(float* dtable, const float* dy, const u32* ids, const u32* rows, float scale, int n, int c,
-                           Dropout dropout) {
-    backward(Backward<float>{dtable, dy, ids, rows, scale, n, c, dropout, 0, false});
-}
+using f32 = float;
+
+KERNELS(f32)
+KERNELS(bf16)
+KERNELS(f16)

@@ -3,6 +3,7 @@ use crate::testing::{Golden, U, bits, everywhere, factors, values, wide, words};
 use proptest::prelude::*;
 
 /// A batch whose lengths run from 0 to T, with ids out of the table in its padding.
+#[derive(Clone)]
 pub(super) struct Case {
     pub(super) dims: Dims,
     pub(super) v: usize,

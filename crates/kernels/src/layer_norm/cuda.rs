@@ -1,4 +1,9 @@
 //! Layer norm on a CUDA device: one launch forward, two backward. The kernels are in `layer_norm.cu`.
+//!
+//! Rows are f32, bf16 or f16; gamma, beta, their gradients and the statistics are f32, and so is all arithmetic. In f32
+//! the bits are the CPU's. In 16 bits `sum` is rounded before it is normalized, so that backward sees what forward did;
+//! y, dsum and dsub are rounded when written, and dsub is made from dsum as it was written. A lane then adds eight
+//! neighbouring columns of every 256, ascending, before the butterfly; the sums over rows are in the order of f32.
 
 #[cfg(test)]
 mod tests;
@@ -8,8 +13,8 @@ use super::{
     check_forward,
 };
 use crate::Error;
-use crate::cuda::{Module, Queue, View, ViewMut, WARP, driver, int};
-use crate::dropout::Dropout;
+use crate::cuda::{ByElement, Element, Module, Queue, View, ViewMut, WARP, driver, int};
+use crate::dropout::{Dropout, GROUP};
 use crate::error::check_len;
 use cudarc::driver::{CudaFunction, LaunchConfig, PushKernelArg};
 
@@ -17,9 +22,6 @@ pub use super::scratch_len;
 
 /// Rows that a block has in flight, and its warps.
 const ROWS: u32 = 8;
-
-/// The columns that the first two kernels of each kind keep in registers; the third takes any number.
-const WIDTHS: [usize; 2] = [512, 1024];
 
 /// The learned scale and shift, (C) each.
 #[derive(Clone, Copy, Debug)]
@@ -32,9 +34,9 @@ pub struct Affine<'a> {
 
 /// What forward writes: [`super::Output`].
 #[derive(Debug)]
-pub struct Output<'a> {
+pub struct Output<'a, T = f32> {
     /// The normalized rows, (N, C).
-    pub y: ViewMut<'a>,
+    pub y: ViewMut<'a, T>,
     /// The mean of each row, (N).
     pub mean: ViewMut<'a>,
     /// One over the deviation of each row, (N).
@@ -43,11 +45,11 @@ pub struct Output<'a> {
 
 /// What backward reads: [`super::Backward`].
 #[derive(Clone, Copy, Debug)]
-pub struct Backward<'a> {
+pub struct Backward<'a, T = f32> {
     /// The gradient of `y`, (N, C).
-    pub dy: View<'a>,
+    pub dy: View<'a, T>,
     /// What forward normalized, (N, C).
-    pub sum: View<'a>,
+    pub sum: View<'a, T>,
     /// Forward's mean, (N).
     pub mean: View<'a>,
     /// Forward's rstd, (N).
@@ -58,9 +60,9 @@ pub struct Backward<'a> {
 
 /// What backward writes: [`super::Gradients`].
 #[derive(Debug)]
-pub struct Gradients<'a> {
+pub struct Gradients<'a, T = f32> {
     /// The gradient of `sum`, (N, C): set or added to.
-    pub dsum: ViewMut<'a>,
+    pub dsum: ViewMut<'a, T>,
     /// The gradient of `gamma`, (C): added to.
     pub dgamma: ViewMut<'a>,
     /// The gradient of `beta`, (C): added to.
@@ -70,33 +72,49 @@ pub struct Gradients<'a> {
 /// The kernels, loaded.
 #[derive(Debug)]
 pub struct Kernels {
-    f32: Widths,
+    widths: ByElement<Widths>,
     add_partials: CudaFunction,
 }
 
-/// The kernels of one type, for rows of up to [`WIDTHS`] columns and wider.
+/// The kernels of one type, for rows of up to so many columns, ascending; the last for any.
 #[derive(Debug)]
-struct Widths {
-    forward: [CudaFunction; 3],
-    backward: [CudaFunction; 3],
+struct Widths(Vec<Width>);
+
+#[derive(Debug)]
+struct Width {
+    columns: usize,
+    /// Slots of backward's shared memory for a group of columns.
+    slots: usize,
+    forward: CudaFunction,
+    backward: CudaFunction,
 }
 
 impl Widths {
     fn load(module: &Module, element: &str) -> Result<Self, Error> {
-        let forward = |width: &str| module.function(&format!("layer_norm_forward_{width}_{element}"));
-        let backward = |width: &str, columns: usize| {
-            module.function_with_shared(&format!("layer_norm_backward_{width}_{element}"), shared_bytes(columns))
+        // In 16 bits 1024 columns take the registers that 512 take in f32, and `STRIDE` is 36.
+        let (narrow, slots): (&[usize], usize) =
+            if element == "f32" { (&[512, 1024], GROUP) } else { (&[1024], GROUP / 32 * 36) };
+        let load = |name: &str, columns: usize, slots: usize| {
+            let shared = shared_bytes(columns, slots);
+            let forward = module.function(&format!("layer_norm_forward_{name}_{element}"))?;
+            let backward = module.function_with_shared(&format!("layer_norm_backward_{name}_{element}"), shared)?;
+            Ok(Width { columns, slots, forward, backward })
         };
-        Ok(Widths {
-            forward: [forward("c512")?, forward("c1024")?, forward("wide")?],
-            backward: [backward("c512", WIDTHS[0])?, backward("c1024", WIDTHS[1])?, backward("wide", 0)?],
-        })
+        let narrow = narrow.iter().map(|&columns| load(&format!("c{columns}"), columns, slots));
+        Ok(Widths(narrow.chain(std::iter::once_with(|| load("wide", usize::MAX, 0))).collect::<Result<_, _>>()?))
+    }
+
+    /// The kernels for rows of `c` columns at these addresses. 16-bit rows in registers must be aligned to 16 bytes.
+    fn find<T: Element>(&self, c: usize, addresses: &[u64]) -> &Width {
+        let aligned = addresses.iter().all(|address| address.is_multiple_of(16)) && c.is_multiple_of(8);
+        let narrow = self.0.iter().find(|width| c <= width.columns && (aligned || size_of::<T>() == 4));
+        narrow.unwrap_or(&self.0[self.0.len() - 1])
     }
 }
 
-/// What a block of backward keeps of its rows: dy and x^.
-fn shared_bytes(columns: usize) -> u32 {
-    ROWS * 2 * 4 * columns as u32
+/// What a block of backward keeps of its rows: dy and x^ in `slots` for each group of columns.
+fn shared_bytes(columns: usize, slots: usize) -> u32 {
+    if slots == 0 { 0 } else { ROWS * 2 * 4 * (columns.div_ceil(GROUP) * slots) as u32 }
 }
 
 /// N and C as kernels take them: row numbers up to whole chunks, and 2 C, fit in 31 bits.
@@ -104,11 +122,6 @@ fn sizes(op: &'static str, n: usize, c: usize) -> Result<(i32, i32), Error> {
     int(op, "N, up to whole chunks,", n.next_multiple_of(CHUNK))?;
     int(op, "2 C", c.saturating_mul(2))?;
     Ok((int(op, "N", n)?, int(op, "C", c)?))
-}
-
-/// Which kernel takes rows of `c` columns.
-fn width(c: usize) -> usize {
-    WIDTHS.iter().position(|&width| c <= width).unwrap_or(WIDTHS.len())
 }
 
 fn grid(blocks: usize, shared_mem_bytes: u32) -> LaunchConfig {
@@ -119,10 +132,13 @@ impl Kernels {
     /// Loads them.
     ///
     /// # Errors
-    /// [`Error::Driver`], as [`Queue::load`]; also if a block cannot have 64 KiB of shared memory.
+    /// [`Error::Driver`], as [`Queue::load`]; also if a block cannot have 72 KiB of shared memory.
     pub fn load(queue: &Queue) -> Result<Self, Error> {
         let module = queue.load(OP, include_str!("layer_norm.ptx"))?;
-        Ok(Kernels { f32: Widths::load(&module, "f32")?, add_partials: module.function("layer_norm_add_partials")? })
+        Ok(Kernels {
+            widths: ByElement::load(|element| Widths::load(&module, element))?,
+            add_partials: module.function("layer_norm_add_partials")?,
+        })
     }
 
     /// [`layer_norm::forward`](super::forward), enqueued.
@@ -130,13 +146,13 @@ impl Kernels {
     /// # Errors
     /// Its errors; [`Error::Queue`] for memory of another queue; [`Error::Size`] from 2^31 rows or 2^30 columns on;
     /// [`Error::Driver`].
-    pub fn forward(
+    pub fn forward<T: Element>(
         &self,
         queue: &Queue,
-        x: View<'_>,
+        x: View<'_, T>,
         affine: Affine<'_>,
         eps: f32,
-        out: Output<'_>,
+        out: Output<'_, T>,
     ) -> Result<(), Error> {
         self.normalize(OP, queue, x, None, Dropout::NONE, affine, eps, out)
     }
@@ -146,30 +162,30 @@ impl Kernels {
     /// # Errors
     /// As [`Kernels::forward`].
     #[allow(clippy::too_many_arguments)] // its operands
-    pub fn residual_forward(
+    pub fn residual_forward<T: Element>(
         &self,
         queue: &Queue,
-        x: View<'_>,
-        sum: ViewMut<'_>,
+        x: View<'_, T>,
+        sum: ViewMut<'_, T>,
         dropout: Dropout,
         affine: Affine<'_>,
         eps: f32,
-        out: Output<'_>,
+        out: Output<'_, T>,
     ) -> Result<(), Error> {
         self.normalize(RESIDUAL_OP, queue, x, Some(sum), dropout, affine, eps, out)
     }
 
     #[allow(clippy::too_many_arguments)] // its operands
-    fn normalize(
+    fn normalize<T: Element>(
         &self,
         op: &'static str,
         queue: &Queue,
-        x: View<'_>,
-        mut sum: Option<ViewMut<'_>>,
+        x: View<'_, T>,
+        mut sum: Option<ViewMut<'_, T>>,
         dropout: Dropout,
         affine: Affine<'_>,
         eps: f32,
-        out: Output<'_>,
+        out: Output<'_, T>,
     ) -> Result<(), Error> {
         let Output { mut y, mut mean, mut rstd } = out;
         let Affine { gamma, beta } = affine;
@@ -180,10 +196,9 @@ impl Kernels {
             check_len(op, "sum", "(N, C)", sum.len(), x.len())?;
             sum.check_queue(op, "sum", queue)?;
         }
-        for (arg, view) in [("x", &x), ("gamma", &gamma), ("beta", &beta)] {
-            view.check_queue(op, arg, queue)?;
-        }
-        for (arg, view) in [("y", &y), ("mean", &mean), ("rstd", &rstd)] {
+        x.check_queue(op, "x", queue)?;
+        y.check_queue(op, "y", queue)?;
+        for (arg, view) in [("gamma", gamma), ("beta", beta), ("mean", mean.as_view()), ("rstd", rstd.as_view())] {
             view.check_queue(op, arg, queue)?;
         }
         let (rows, columns) = sizes(op, n, c)?;
@@ -192,13 +207,16 @@ impl Kernels {
         }
         let dropout = queue.dropout(dropout)?;
         let sum = sum.as_mut().map_or(&0, ViewMut::pointer);
-        let mut args = queue.stream().launch_builder(&self.f32.forward[width(c)]);
+        let addresses = [*sum, *y.pointer(), *x.pointer(), *gamma.pointer(), *beta.pointer()];
+        let width = self.widths.of::<T>().find::<T>(c, &addresses);
+        let mut args = queue.stream().launch_builder(&width.forward);
         args.arg(sum).arg(y.pointer()).arg(mean.pointer()).arg(rstd.pointer());
         args.arg(x.pointer()).arg(gamma.pointer()).arg(beta.pointer()).arg(&eps).arg(&rows).arg(&columns).arg(&dropout);
         // SAFETY: `args` lists the parameters of `layer_norm_forward_*` in number, order and type. x, y and sum (unless
         // it is null, which the kernel then leaves alone) hold n * c values, gamma and beta c, mean and rstd n, as
-        // `check_forward` has shown, and the kernel indexes only rows below n and columns below c; with `width`, c is
-        // no more than the kernel has registers for. What it writes is borrowed mutably; all is memory of this queue.
+        // `check_forward` has shown, and the kernel indexes only rows below n and columns below c. `find` gives one
+        // that has registers for c columns and, if it is for aligned rows only, rows that are. What it writes is
+        // borrowed mutably; all is memory of this queue.
         unsafe { args.launch(grid(n.div_ceil(ROWS as usize), 0)) }.map_err(driver(op, "launching forward"))?;
         Ok(())
     }
@@ -208,12 +226,12 @@ impl Kernels {
     /// # Errors
     /// Its errors; [`Error::Queue`] for memory of another queue; [`Error::Size`] from 2^31 rows or 2^30 columns on;
     /// [`Error::Driver`].
-    pub fn backward(
+    pub fn backward<T: Element>(
         &self,
         queue: &Queue,
-        input: Backward<'_>,
+        input: Backward<'_, T>,
         write: Write,
-        out: Gradients<'_>,
+        out: Gradients<'_, T>,
         scratch: ViewMut<'_>,
     ) -> Result<(), Error> {
         self.differentiate(BACKWARD_OP, queue, input, Dropout::NONE, write, out, None, scratch)
@@ -224,29 +242,29 @@ impl Kernels {
     /// # Errors
     /// As [`Kernels::backward`].
     #[allow(clippy::too_many_arguments)] // its operands
-    pub fn residual_backward(
+    pub fn residual_backward<T: Element>(
         &self,
         queue: &Queue,
-        input: Backward<'_>,
+        input: Backward<'_, T>,
         dropout: Dropout,
         write: Write,
-        out: Gradients<'_>,
-        dsub: ViewMut<'_>,
+        out: Gradients<'_, T>,
+        dsub: ViewMut<'_, T>,
         scratch: ViewMut<'_>,
     ) -> Result<(), Error> {
         self.differentiate(RESIDUAL_BACKWARD_OP, queue, input, dropout, write, out, Some(dsub), scratch)
     }
 
     #[allow(clippy::too_many_arguments)] // its operands
-    fn differentiate(
+    fn differentiate<T: Element>(
         &self,
         op: &'static str,
         queue: &Queue,
-        input: Backward<'_>,
+        input: Backward<'_, T>,
         dropout: Dropout,
         write: Write,
-        out: Gradients<'_>,
-        mut dsub: Option<ViewMut<'_>>,
+        out: Gradients<'_, T>,
+        mut dsub: Option<ViewMut<'_, T>>,
         mut scratch: ViewMut<'_>,
     ) -> Result<(), Error> {
         let Backward { dy, sum, mean, rstd, gamma } = input;
@@ -268,29 +286,35 @@ impl Kernels {
             check_len(op, "dsub", "(N, C)", dsub.len(), sum.len())?;
             dsub.check_queue(op, "dsub", queue)?;
         }
-        for (arg, view) in [("dy", &dy), ("sum", &sum), ("mean", &mean), ("rstd", &rstd), ("gamma", &gamma)] {
+        for (arg, view) in [("dy", dy), ("sum", sum), ("dsum", dsum.as_view())] {
             view.check_queue(op, arg, queue)?;
         }
-        for (arg, view) in [("dsum", &dsum), ("dgamma", &dgamma), ("dbeta", &dbeta), ("scratch", &scratch)] {
+        for (arg, view) in [("mean", mean), ("rstd", rstd), ("gamma", gamma)] {
+            view.check_queue(op, arg, queue)?;
+        }
+        for (arg, view) in [("dgamma", &dgamma), ("dbeta", &dbeta), ("scratch", &scratch)] {
             view.check_queue(op, arg, queue)?;
         }
         let (rows, columns) = sizes(op, n, c)?;
         if n == 0 {
             return Ok(());
         }
-        let (chunks, which, add) = (n.div_ceil(CHUNK), width(c), write == Write::Add);
+        let (chunks, add) = (n.div_ceil(CHUNK), write == Write::Add);
         let dropout = queue.dropout(dropout)?;
         let dsub = dsub.as_mut().map_or(&0, ViewMut::pointer);
-        let shared = WIDTHS.get(which).map_or(0, |&width| shared_bytes(width));
-        let mut args = queue.stream().launch_builder(&self.f32.backward[which]);
+        let addresses = [*dsum.pointer(), *dsub, *dy.pointer(), *sum.pointer(), *gamma.pointer()];
+        let width = self.widths.of::<T>().find::<T>(c, &addresses);
+        let shared = shared_bytes(c, width.slots);
+        let mut args = queue.stream().launch_builder(&width.backward);
         args.arg(dsum.pointer()).arg(dsub).arg(scratch.pointer()).arg(dy.pointer()).arg(sum.pointer());
         args.arg(mean.pointer()).arg(rstd.pointer()).arg(gamma.pointer());
         args.arg(&add).arg(&rows).arg(&columns).arg(&dropout);
         // SAFETY: `args` lists the parameters of `layer_norm_backward_*` in number, order and type (Rust's bool is a
         // byte of 0 or 1, as C++'s is). dy, sum, dsum and dsub (unless it is null, which the kernel then leaves alone)
         // hold n * c values, mean and rstd n, gamma c, scratch 2 c for each of the `chunks` blocks, as `check_backward`
-        // has shown, and the kernel indexes only rows below n and columns below c; with `width`, c is no more than the
-        // kernel has registers and shared memory for. What it writes is borrowed mutably; all is memory of this queue.
+        // has shown, and the kernel indexes only rows below n and columns below c. `find` gives one that has registers
+        // for c columns and, if it is for aligned rows only, rows that are; `shared` is what it indexes of shared
+        // memory. What it writes is borrowed mutably; all is memory of this queue.
         unsafe { args.launch(grid(chunks, shared)) }.map_err(driver(op, "launching backward"))?;
 
         let chunks = chunks as i32;

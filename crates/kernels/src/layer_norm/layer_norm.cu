@@ -16,21 +16,21 @@
 // A lane has eight of every 256 columns (group.cuh). In f32 they are 32 apart, the order of the contract's sums: a
 // warp's access is 128 bytes in a row, four whole sectors. In 16 bits they are neighbours, one access of 16 bytes, and
 // a lane adds them ascending. GROUPS times 256 columns, 512 or 1024, are what a warp keeps in registers, so that a row
-// is read once. Wider rows are read again for each pass, mostly from the caches: the kernels that end in `wide`.
+// is read once. Wider rows, and 16-bit rows that are not aligned, are read again for each pass, mostly from the caches:
+// the kernels named `wide`, whose bits are the same.
 //
-// Forward: a warp a row, 8 rows a block. Traffic: reads x (and sum), writes y (and sum), the floor of 8 N C bytes in
-// f32 (16 N C); gamma and beta come from L1.
+// Forward: blocks of 8 warps, a warp a row, grid (ceil(N / 8)). Traffic: reads x (and sum), writes y (and sum), the floor
+// of 8 N C bytes in f32 (16 N C), half of that in 16 bits; gamma and beta come from L1.
 //
-// Backward: a block takes the 32 rows of a chunk, a warp a row, 8 rows at a time. A warp needs sums along its row, the
-// chunk's dgamma and dbeta need sums down the columns in the order of the rows: so each warp leaves dy and x^ in shared
-// memory, 8 bytes a value, and after a barrier each thread adds the rows for its own columns. Slot 256 g + 32 k + l of
-// a row has element k of lane l, whatever its column: neighbouring lanes, neighbouring banks. With a row there,
-// registers are free for the warp's next one, whose way from memory overlaps with what is left to do. Traffic: reads dy
-// and sum, writes dsum (and dsub; reads dsum to add to it) and 2 / 32 of a row a row for the partials: 12 N C bytes in
-// f32 (16 to 20 N C) are the floor.
+// Backward: blocks of 8 warps, grid (ceil(N / 32)): a block takes the 32 rows of a chunk, a warp a row, 8 rows at a time.
+// A warp needs sums along its row, the chunk's dgamma and dbeta need sums down the columns in the order of the rows: so
+// each warp leaves dy and x^ in shared memory, 8 bytes a value, and after a barrier each thread adds the rows for its own
+// columns. Neighbouring lanes write neighbouring slots, and the owners of neighbouring columns read different banks. The
+// warps' next rows are on their way meanwhile. Traffic: reads dy and sum, writes dsum (and dsub; reads dsum to add to
+// it), the floor of 12 N C bytes in f32 (16 to 20 N C), half of that in 16 bits; and N C / 4 bytes of partials.
 //
-// The partials are then added by a block for 32 columns: its warps fetch 128 chunks at a time, one thread a column adds
-// them in order.
+// Partials: blocks of 8 warps, grid (ceil(2 C / 32)): a block takes 32 columns, its warps fetch 128 chunks at a time, one
+// thread a column adds them in order.
 
 #include "group.cuh"
 
@@ -41,6 +41,11 @@ template <typename T>
 constexpr int LEN = 8;
 template <>
 constexpr int LEN<float> = 1;
+
+// Slots of backward's shared memory for element k of all lanes: 32, and four more where lanes have neighbouring
+// columns, so that neighbouring columns too lie in different banks.
+template <typename T>
+constexpr int STRIDE = LEN<T> == 1 ? 32 : 36;
 
 // Rows that a block has in flight.
 constexpr int WARPS = 8, THREADS = 32 * WARPS;
@@ -66,34 +71,37 @@ struct Forward {
 
 // s of eight columns, where the bits of `kept` stay; the residual form leaves it in `sum`.
 template <typename T>
-__device__ __forceinline__ void residual_group(float (&s)[8], const float (&x)[8], const Forward<T>& f, u32 bits,
+__device__ __forceinline__ void residual_group(Words<T>& s, const Words<T>& x, const Forward<T>& f, u32 bits,
                                                u64 start, int first, int lane, bool vectors) {
+    float sum[8];
 #pragma unroll
-    for (int k = 0; k < 8; k++) s[k] = rounded<T>(__fmaf_rn(kept_factor(f.dropout, bits, k), s[k], x[k]));
-    store_group<LEN<T>>(s, f.sum + start, first, f.c, lane, vectors);
+    for (int k = 0; k < 8; k++) sum[k] = __fmaf_rn(kept_factor(f.dropout, bits, k), get(s, k), get(x, k));
+#pragma unroll
+    for (int k = 0; k < 8; k++) set(s, k, from_float<T>(sum[k]));
+    store_group<LEN<T>>(sum, f.sum + start, first, f.c, lane, vectors);
 }
 
 // A lane's sum of squares over its columns of a group, going on from `squares`; 0 from column c on changes no sum.
-template <int LEN>
-__device__ __forceinline__ float add_squares(float squares, const float (&s)[8], float mean, int first, int c,
+template <int LEN, typename T>
+__device__ __forceinline__ float add_squares(float squares, const Words<T>& s, float mean, int first, int c,
                                              int lane) {
     int left = c - first - LEN * lane;
 #pragma unroll
     for (int k = 0; k < 8; k++) {
-        float d = offset<LEN>(k) < left ? s[k] - mean : 0.0f;
+        float d = offset<LEN>(k) < left ? get(s, k) - mean : 0.0f;
         squares = __fmaf_rn(d, d, squares);
     }
     return squares;
 }
 
 template <typename T>
-__device__ __forceinline__ void normalize_group(const float (&s)[8], float mean, float rstd, const Forward<T>& f,
+__device__ __forceinline__ void normalize_group(const Words<T>& s, float mean, float rstd, const Forward<T>& f,
                                                 T* y, int first, int lane, bool vectors) {
     float gamma[8], beta[8], out[8];
     load_group<LEN<T>>(gamma, f.gamma, first, f.c, lane, vectors);
     load_group<LEN<T>>(beta, f.beta, first, f.c, lane, vectors);
 #pragma unroll
-    for (int k = 0; k < 8; k++) out[k] = __fmaf_rn((s[k] - mean) * rstd, gamma[k], beta[k]);
+    for (int k = 0; k < 8; k++) out[k] = __fmaf_rn((get(s, k) - mean) * rstd, gamma[k], beta[k]);
     store_group<LEN<T>>(out, y, first, f.c, lane, vectors);
 }
 
@@ -114,19 +122,20 @@ __device__ __forceinline__ bool vectors_of(const Forward<T>& f) {
     return rows && aligned(f.gamma) && aligned(f.beta) && f.c % LEN<T> == 0;
 }
 
+// For aligned rows where LEN is more than 1: the launcher sees to it.
 template <typename T, int GROUPS>
 __device__ __forceinline__ void forward(const Forward<T>& f) {
     int row = blockIdx.x * WARPS + threadIdx.x / 32, lane = threadIdx.x % 32;
     if (row >= f.n) return;
-    bool vectors = vectors_of(f);
     u64 start = (u64)row * f.c;
-    float s[GROUPS][8], total = 0.0f, squares = 0.0f;
+    float total = 0.0f, squares = 0.0f;
+    Words<T> sums[GROUPS];
     if (f.sum != nullptr) {
-        float x[GROUPS][8];
+        Words<T> x[GROUPS];
 #pragma unroll
         for (int g = 0; g < GROUPS; g++) {
-            load_group<LEN<T>>(x[g], f.x + start, GROUP * g, f.c, lane, vectors);
-            load_group<LEN<T>>(s[g], f.sum + start, GROUP * g, f.c, lane, vectors);
+            load_words<LEN<T>>(x[g], f.x + start, GROUP * g, f.c, lane, true);
+            load_words<LEN<T>>(sums[g], f.sum + start, GROUP * g, f.c, lane, true);
         }
         // Eight bits a group; while they are made, the loads are under way.
         u32 bits = ~0u;
@@ -134,26 +143,31 @@ __device__ __forceinline__ void forward(const Forward<T>& f) {
             u32 step = *f.dropout.step;
             bits = 0;
 #pragma unroll 1
-            for (int g = 0; g < GROUPS; g++) bits |= kept<LEN<T>>(f.dropout, step, row, g, lane) << 8 * g;
+            for (int g = 0; GROUP * g < f.c; g++) bits |= kept<LEN<T>>(f.dropout, step, row, g, lane) << 8 * g;
         }
 #pragma unroll
-        for (int g = 0; g < GROUPS; g++)
-            residual_group(s[g], x[g], f, bits >> 8 * g, start, GROUP * g, lane, vectors);
+        for (int g = 0; g < GROUPS; g++) {
+            if (GROUP * g >= f.c) break;
+            residual_group(sums[g], x[g], f, bits >> 8 * g, start, GROUP * g, lane, true);
+        }
     } else {
 #pragma unroll
-        for (int g = 0; g < GROUPS; g++) load_group<LEN<T>>(s[g], f.x + start, GROUP * g, f.c, lane, vectors);
+        for (int g = 0; g < GROUPS; g++) load_words<LEN<T>>(sums[g], f.x + start, GROUP * g, f.c, lane, true);
     }
     // From column c on s is zero, and a lane's sum is never -0: adding it changes nothing.
 #pragma unroll
     for (int g = 0; g < GROUPS; g++)
 #pragma unroll
-        for (int k = 0; k < 8; k++) total = total + s[g][k];
+        for (int k = 0; k < 8; k++) total = total + get(sums[g], k);
     float mean = __fdiv_rn(lane_sum(total), (float)f.c);
 #pragma unroll
-    for (int g = 0; g < GROUPS; g++) squares = add_squares<LEN<T>>(squares, s[g], mean, GROUP * g, f.c, lane);
+    for (int g = 0; g < GROUPS; g++) squares = add_squares<LEN<T>>(squares, sums[g], mean, GROUP * g, f.c, lane);
     float rstd = write_stats(mean, squares, f, row, lane);
 #pragma unroll
-    for (int g = 0; g < GROUPS; g++) normalize_group(s[g], mean, rstd, f, f.y + start, GROUP * g, lane, vectors);
+    for (int g = 0; g < GROUPS; g++) {
+        if (GROUP * g >= f.c) break;
+        normalize_group(sums[g], mean, rstd, f, f.y + start, GROUP * g, lane, true);
+    }
 }
 
 // A thread reads back from `sum` what it wrote itself, so its passes need no barrier.
@@ -166,26 +180,27 @@ __device__ __forceinline__ void forward_wide(const Forward<T>& f) {
     u32 step = active(f.dropout) ? *f.dropout.step : 0;
     bool residual = f.sum != nullptr;
     const T* in = residual ? f.sum + start : f.x + start;
-    float s[8], total = 0.0f, squares = 0.0f;
+    Words<T> s;
+    float total = 0.0f, squares = 0.0f;
     for (int first = 0; first < f.c; first += GROUP) {
-        load_group<LEN<T>>(s, in, first, f.c, lane, vectors);
+        load_words<LEN<T>>(s, in, first, f.c, lane, vectors);
         if (residual) {
-            float x[8];
-            load_group<LEN<T>>(x, f.x + start, first, f.c, lane, vectors);
+            Words<T> x;
+            load_words<LEN<T>>(x, f.x + start, first, f.c, lane, vectors);
             u32 bits = active(f.dropout) ? kept<LEN<T>>(f.dropout, step, row, first / GROUP, lane) : 0xffu;
             residual_group(s, x, f, bits, start, first, lane, vectors);
         }
 #pragma unroll
-        for (int k = 0; k < 8; k++) total = total + s[k];
+        for (int k = 0; k < 8; k++) total = total + get(s, k);
     }
     float mean = __fdiv_rn(lane_sum(total), (float)f.c);
     for (int first = 0; first < f.c; first += GROUP) {
-        load_group<LEN<T>>(s, in, first, f.c, lane, vectors);
+        load_words<LEN<T>>(s, in, first, f.c, lane, vectors);
         squares = add_squares<LEN<T>>(squares, s, mean, first, f.c, lane);
     }
     float rstd = write_stats(mean, squares, f, row, lane);
     for (int first = 0; first < f.c; first += GROUP) {
-        load_group<LEN<T>>(s, in, first, f.c, lane, vectors);
+        load_words<LEN<T>>(s, in, first, f.c, lane, vectors);
         normalize_group(s, mean, rstd, f, f.y + start, first, lane, vectors);
     }
 }
@@ -236,40 +251,46 @@ __device__ __forceinline__ void write_group(const float (&g)[8], const float (&x
     }
 }
 
-// A warp's row of shared memory: dy and x^ by slots.
-template <int GROUPS>
+// A row in shared memory, by slots.
 struct Shared {
-    float dy[GROUP * GROUPS], x_hat[GROUP * GROUPS];
+    float* dy;
+    float* x_hat;
 };
 
+__device__ __forceinline__ Shared shared_row(float* shared, int slots, int row) {
+    float* dy = shared + 2 * slots * row;
+    return Shared{dy, dy + slots};
+}
+
 template <typename T, int GROUPS>
-__device__ __forceinline__ void load_row(float (&dy)[GROUPS][8], float (&s)[GROUPS][8], const Backward<T>& p, int row,
-                                         int lane, bool vectors) {
+__device__ __forceinline__ void load_row(Words<T> (&dy)[GROUPS], Words<T> (&s)[GROUPS], const Backward<T>& p, int row,
+                                         int lane) {
     u64 start = (u64)row * p.c;
 #pragma unroll
     for (int g = 0; g < GROUPS; g++) {
-        load_group<LEN<T>>(dy[g], p.dy + start, GROUP * g, p.c, lane, vectors);
-        load_group<LEN<T>>(s[g], p.sum + start, GROUP * g, p.c, lane, vectors);
+        load_words<LEN<T>>(dy[g], p.dy + start, GROUP * g, p.c, lane, true);
+        load_words<LEN<T>>(s[g], p.sum + start, GROUP * g, p.c, lane, true);
     }
 }
 
 // A lane's part of a row: a and b, and what the columns' owners read.
 template <typename T, int GROUPS>
-__device__ __forceinline__ void share_row(const float (&dy)[GROUPS][8], const float (&s)[GROUPS][8],
-                                          Shared<GROUPS>& shared, float& a, float& b, const Backward<T>& p, float mean,
-                                          float rstd, int lane, bool vectors) {
+__device__ __forceinline__ void share_row(const Words<T> (&dy)[GROUPS], const Words<T> (&s)[GROUPS], Shared shared,
+                                          float& a, float& b, const Backward<T>& p, float mean, float rstd, int lane) {
     a = b = 0.0f;
 #pragma unroll
     for (int g = 0; g < GROUPS; g++) {
+        if (GROUP * g >= p.c) break;
         float gamma[8];
-        load_group<LEN<T>>(gamma, p.gamma, GROUP * g, p.c, lane, vectors);
+        load_group<LEN<T>>(gamma, p.gamma, GROUP * g, p.c, lane, true);
         int left = p.c - GROUP * g - LEN<T> * lane;
 #pragma unroll
         for (int k = 0; k < 8; k++) {
-            int slot = GROUP * g + 32 * k + lane;
+            int slot = STRIDE<T> * (8 * g + k) + lane;
             // From column c on dy is 0; x^ must be finite there for b.
-            float x_hat = offset<LEN<T>>(k) < left ? (s[g][k] - mean) * rstd : 0.0f, scaled = dy[g][k] * gamma[k];
-            shared.dy[slot] = dy[g][k];
+            float x_hat = offset<LEN<T>>(k) < left ? (get(s[g], k) - mean) * rstd : 0.0f;
+            float row_dy = get(dy[g], k), scaled = row_dy * gamma[k];
+            shared.dy[slot] = row_dy;
             shared.x_hat[slot] = x_hat;
             a = a + scaled;
             b = __fmaf_rn(scaled, x_hat, b);
@@ -278,57 +299,62 @@ __device__ __forceinline__ void share_row(const float (&dy)[GROUPS][8], const fl
 }
 
 // ds and dsub of a row, from what this thread left in shared memory itself.
-template <typename T, int GROUPS>
-__device__ __forceinline__ void write_row(const Shared<GROUPS>& shared, float a, float b, const Backward<T>& p,
-                                          float rstd, u32 step, int row, int lane, bool vectors) {
+template <typename T>
+__device__ __forceinline__ void write_row(Shared shared, float a, float b, const Backward<T>& p, float rstd, u32 step,
+                                          int row, int lane) {
     a = __fdiv_rn(lane_sum(a), (float)p.c);
     b = __fdiv_rn(lane_sum(b), (float)p.c);
 #pragma unroll 1
     for (int g = 0; GROUP * g < p.c; g++) {
         float scaled[8], x_hat[8];
-        load_group<LEN<T>>(scaled, p.gamma, GROUP * g, p.c, lane, vectors);
+        load_group<LEN<T>>(scaled, p.gamma, GROUP * g, p.c, lane, true);
 #pragma unroll
         for (int k = 0; k < 8; k++) {
-            int slot = GROUP * g + 32 * k + lane;
+            int slot = STRIDE<T> * (8 * g + k) + lane;
             scaled[k] = shared.dy[slot] * scaled[k];
             x_hat[k] = shared.x_hat[slot];
         }
-        write_group(scaled, x_hat, a, b, rstd, p, step, row, g, lane, vectors);
+        write_group(scaled, x_hat, a, b, rstd, p, step, row, g, lane, true);
     }
 }
 
+// For aligned rows where LEN is more than 1: the launcher sees to it. Shared memory: (WARPS, 2, slots) floats, with
+// 8 STRIDE slots for each group that C reaches.
 template <typename T, int GROUPS>
 __device__ __forceinline__ void backward(const Backward<T>& p) {
-    constexpr int SLOTS = GROUP * GROUPS, OWNED = SLOTS / THREADS;
-    extern __shared__ float words[];
-    Shared<GROUPS>* shared = (Shared<GROUPS>*)words;  // WARPS of them
-    int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+    static_assert(GROUP == THREADS, "a thread owns a column of each group");
+    extern __shared__ float shared[];
+    int warp = threadIdx.x / 32, lane = threadIdx.x % 32, slots = (p.c + GROUP - 1) / GROUP * 8 * STRIDE<T>;
     int first_row = blockIdx.x * CHUNK, end = min(first_row + CHUNK, p.n);
-    bool vectors = vectors_of(p);
     u32 step = active(p.dropout) ? *p.dropout.step : 0;
+    Shared mine = shared_row(shared, slots, warp);
+    // Where this thread's column of a group is.
+    int owned = LEN<T> == 1 ? threadIdx.x : STRIDE<T> * (threadIdx.x % LEN<T>) + threadIdx.x / LEN<T>;
 
-    float dgamma[OWNED], dbeta[OWNED];
+    float dgamma[GROUPS], dbeta[GROUPS];
 #pragma unroll
-    for (int i = 0; i < OWNED; i++) dgamma[i] = dbeta[i] = 0.0f;
-    float dy[GROUPS][8], s[GROUPS][8];
-    if (first_row + warp < end) load_row<T, GROUPS>(dy, s, p, first_row + warp, lane, vectors);
+    for (int g = 0; g < GROUPS; g++) dgamma[g] = dbeta[g] = 0.0f;
+    Words<T> dy[GROUPS], s[GROUPS];
+    if (first_row + warp < end) load_row(dy, s, p, first_row + warp, lane);
     for (int first = first_row; first < end; first += WARPS) {
         int row = first + warp;
         if (row < end) {
             float a, b, rstd = p.rstd[row];
-            share_row<T, GROUPS>(dy, s, shared[warp], a, b, p, p.mean[row], rstd, lane, vectors);
-            write_row(shared[warp], a, b, p, rstd, step, row, lane, vectors);
-            if (row + WARPS < end) load_row<T, GROUPS>(dy, s, p, row + WARPS, lane, vectors);
+            share_row(dy, s, mine, a, b, p, p.mean[row], rstd, lane);
+            write_row(mine, a, b, p, rstd, step, row, lane);
+            if (row + WARPS < end) load_row(dy, s, p, row + WARPS, lane);
         }
         __syncthreads();
         int rows = min(WARPS, end - first);
 #pragma unroll 1
         for (int r = 0; r < rows; r++) {
+            Shared from = shared_row(shared, slots, r);
 #pragma unroll
-            for (int i = 0; i < OWNED; i++) {
-                int slot = threadIdx.x + THREADS * i;
-                dgamma[i] = __fmaf_rn(shared[r].dy[slot], shared[r].x_hat[slot], dgamma[i]);
-                dbeta[i] = dbeta[i] + shared[r].dy[slot];
+            for (int g = 0; g < GROUPS; g++) {
+                if (GROUP * g >= p.c) break;
+                int slot = 8 * STRIDE<T> * g + owned;
+                dgamma[g] = __fmaf_rn(from.dy[slot], from.x_hat[slot], dgamma[g]);
+                dbeta[g] = dbeta[g] + from.dy[slot];
             }
         }
         // The next rows take the place of these.
@@ -336,12 +362,11 @@ __device__ __forceinline__ void backward(const Backward<T>& p) {
     }
     float* partial = p.partials + (u64)blockIdx.x * 2 * p.c;
 #pragma unroll
-    for (int i = 0; i < OWNED; i++) {
-        int slot = threadIdx.x + THREADS * i;
-        int column = slot / GROUP * GROUP + offset<LEN<T>>(slot % GROUP / 32) + LEN<T> * (slot % 32);
+    for (int g = 0; g < GROUPS; g++) {
+        int column = GROUP * g + threadIdx.x;
         if (column < p.c) {
-            partial[column] = dgamma[i];
-            partial[p.c + column] = dbeta[i];
+            partial[column] = dgamma[g];
+            partial[p.c + column] = dbeta[g];
         }
     }
 }
@@ -432,9 +457,9 @@ extern "C" __global__ void __launch_bounds__(THREADS)
     if (warp == 0 && inside) *to = total;
 }
 
-// SIZE says how many columns at most, BODY does it, BLOCKS of backward are to fit on a multiprocessor.
-#define FORWARD(T, SIZE, BODY)                                                                                       \
-    extern "C" __global__ void __launch_bounds__(THREADS)                                                            \
+// SIZE says how many columns at most, BODY does it, BLOCKS are to fit on a multiprocessor.
+#define FORWARD(T, SIZE, BLOCKS, BODY)                                                                               \
+    extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS)                                                    \
         layer_norm_forward_##SIZE##_##T(T* sum, T* y, float* mean, float* rstd, const T* x, const float* gamma,      \
                                         const float* beta, float eps, int n, int c, Dropout dropout) {               \
         BODY(Forward<T>{x, sum, gamma, beta, y, mean, rstd, eps, n, c, dropout});                                    \
@@ -448,14 +473,21 @@ extern "C" __global__ void __launch_bounds__(THREADS)
         BODY(Backward<T>{dy, sum, mean, rstd, gamma, dsum, dsub, partials, n, c, dropout, add});                     \
     }
 
-#define SIZES(T)                                   \
-    FORWARD(T, c512, (forward<T, 2>))              \
-    FORWARD(T, c1024, (forward<T, 4>))             \
-    FORWARD(T, wide, forward_wide)                 \
-    BACKWARD(T, c512, 3, (backward<T, 2>))         \
-    BACKWARD(T, c1024, 2, (backward<T, 4>))        \
-    BACKWARD(T, wide, 3, backward_wide)
-
 using f32 = float;
 
-SIZES(f32)
+FORWARD(f32, c512, 4, (forward<f32, 2>))
+FORWARD(f32, c1024, 2, (forward<f32, 4>))
+BACKWARD(f32, c512, 3, (backward<f32, 2>))
+BACKWARD(f32, c1024, 2, (backward<f32, 4>))
+FORWARD(bf16, c1024, 3, (forward<bf16, 4>))
+BACKWARD(bf16, c1024, 2, (backward<bf16, 4>))
+FORWARD(f16, c1024, 3, (forward<f16, 4>))
+BACKWARD(f16, c1024, 2, (backward<f16, 4>))
+
+#define WIDE(T)                             \
+    FORWARD(T, wide, 4, forward_wide)       \
+    BACKWARD(T, wide, 3, backward_wide)
+
+WIDE(f32)
+WIDE(bf16)
+WIDE(f16)

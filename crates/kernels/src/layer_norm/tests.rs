@@ -31,6 +31,26 @@ pub(super) struct Outcome {
     pub(super) dbeta: Vec<f32>,
 }
 
+/// How rows are kept and added up: what `compare` must allow for.
+#[derive(Clone, Copy)]
+pub(super) struct Rows {
+    /// Columns of a lane at most.
+    pub(super) chain: usize,
+    /// The relative error of a value rounded to the rows' type, beyond f32.
+    pub(super) unit: f64,
+    /// The absolute error where that type is subnormal.
+    pub(super) least: f64,
+    /// Rounds to that type.
+    pub(super) round: fn(f32) -> f32,
+}
+
+impl Rows {
+    /// The error of one rounding of a value of this size.
+    fn error(self, size: f64) -> f64 {
+        self.unit * size + self.least
+    }
+}
+
 impl Outcome {
     fn bits(&self) -> Vec<Vec<u32>> {
         let Outcome { sum, y, mean, rstd, dsum, dsub, dgamma, dbeta } = self;
@@ -69,23 +89,29 @@ impl Case {
         Outcome { sum, y, mean, rstd, dsum, dsub, dgamma, dbeta }
     }
 
-    /// Compares a run with the f64 reference, element by element, within bounds on the rounding errors.
+    /// Compares a run with the f64 reference.
     fn check(&self, write: Write, start: f32) {
+        let f32 = Rows { chain: self.c.div_ceil(32), unit: 0.0, least: 0.0, round: |x| x };
+        self.compare(&self.run(write, start), write, start, f32);
+    }
+
+    /// Compares what a run gave with the f64 reference, element by element, within bounds on the rounding errors.
+    pub(super) fn compare(&self, got: &Outcome, write: Write, start: f32, rows: Rows) {
         let (n, c) = (self.n, self.c);
-        let got = self.run(write, start);
         let (gamma, beta, dy) = (wide(&self.gamma), wide(&self.beta), wide(&self.dy));
         let factor = wide(&factors(n, c, self.dropout));
         let s = reference::residual(&wide(&self.x), &wide(&self.sub), &factor);
         for (i, (got, s)) in got.sum.iter().zip(&s).enumerate() {
-            // One rounding.
-            assert!((f64::from(*got) - s).abs() <= U * s.abs(), "sum {i}");
+            // One rounding, and that to the rows' type.
+            let tol = U * s.abs();
+            assert!((f64::from(*got) - s).abs() <= tol + rows.error(s.abs() + tol), "sum {i}");
         }
         // The rest is compared from the sum as rounded, so that its rounding is not counted again.
         let s = wide(&got.sum);
         let (y, mean, rstd) = reference::forward(&s, &gamma, &beta, f64::from(EPS));
         let (ds, dgamma, dbeta) = reference::backward(&dy, &s, &gamma, f64::from(EPS));
-        // A lane's chain has ceil(C / 32) additions, the butterfly five, and a few operations follow.
-        let k = (c.div_ceil(32) + 12) as f64 * U;
+        // A lane's chain of additions, the butterfly's five, and a few operations that follow.
+        let k = (rows.chain + 12) as f64 * U;
         let start = f64::from(start);
         let mut column = vec![[0.0f64; 2]; c];
         for row in 0..n {
@@ -99,14 +125,16 @@ impl Case {
             for i in at {
                 let x_hat = ((s[i] - mean[row]) * rstd[row]).abs();
                 let tol = e * (1.0 + x_hat) * gamma[i % c].abs() + U * y[i].abs();
+                let tol = tol + rows.error(y[i].abs() + tol);
                 assert!((f64::from(got.y[i]) - y[i]).abs() <= tol, "y {i}: {} {} {tol}", got.y[i], y[i]);
                 let old = if write == Write::Add { start } else { 0.0 };
                 let want = old + ds[i];
                 // |x^| averages to at most 1 and g to g_max; both terms subtracted carry e twice.
                 let tol = 3.0 * e * rstd[row] * g_max * (1.0 + x_hat) * (1.0 + x_hat) + 2.0 * U * want.abs();
+                let tol = tol + rows.error(want.abs() + tol);
                 let diff = (f64::from(got.dsum[i]) - want).abs();
                 assert!(diff <= tol, "dsum {i}: {} {want} {tol}", got.dsum[i]);
-                assert_eq!(got.dsub[i], factor[i] as f32 * got.dsum[i], "dsub {i}");
+                assert_eq!(got.dsub[i], (rows.round)(factor[i] as f32 * got.dsum[i]), "dsub {i}");
                 // The sums over rows: x^ is off by e (1 + |x^|), plus the roundings of at most 32 + N/32 + 1 additions.
                 let terms = U * (34 + n / CHUNK) as f64;
                 column[i % c][0] += dy[i].abs() * (e * (1.0 + x_hat) + terms * x_hat);

@@ -1,34 +1,44 @@
-//! The device's bits are the CPU's.
+//! The device's bits are the CPU's, and in 16 bits those of the CPU's products, rounded.
 
 use super::Kernels;
 use crate::Error;
-use crate::cuda::{Buffer, Queue};
+use crate::cuda::{Bf16, Buffer, Element, F16, Queue};
 use crate::dropout::{Dropout, apply};
 use crate::testing::{bits_but_nan, cuda::device, values};
 use cudarc::driver::sys::{CUgraphInstantiate_flags, CUstreamCaptureMode};
 
 const UNTOUCHED: f32 = 17.0;
 
-#[test]
-fn the_devices_bits_are_the_cpus() {
+fn products_have_the_cpus_bits<T: Element>() {
     let queue = device();
     let kernels = Kernels::load(&queue).unwrap();
-    for c in [1, 3, 4, 31, 32, 33, 255, 256, 257, 260, 1000] {
-        for (n, p, before) in [(0, 0.3, 0), (1, 0.5, 4), (9, 0.1, 1), (17, 0.3, 0), (5, 0.0, 0)] {
+    let round = |x: &f32| T::from_f32(*x);
+    for c in [1, 3, 4, 8, 31, 32, 33, 255, 256, 257, 264, 1000] {
+        for (n, p, before) in [(0, 0.3, 0), (1, 0.5, 8), (9, 0.1, 1), (17, 0.3, 0), (5, 0.0, 0)] {
             let dropout = Dropout::new(p, 0x1234_5678_9abc, 7, 11).unwrap();
             let mut host = values(n * c, 1, 0.0);
-            for (x, awkward) in host.iter_mut().step_by(5).zip([f32::NAN, f32::INFINITY, -0.0, 1e-45, -1e-39]) {
+            for (x, awkward) in host.iter_mut().step_by(5).zip([f32::NAN, f32::INFINITY, -0.0, 1e-45, -1e-39, 1e-7]) {
                 *x = awkward;
             }
             let padded = [&vec![UNTOUCHED; before][..], &host, &[UNTOUCHED]].concat();
-            let mut device = Buffer::from_host(&queue, &padded).unwrap();
+            let mut device = Buffer::from_host(&queue, &padded.iter().map(round).collect::<Vec<T>>()).unwrap();
             let [x] = device.view_mut().split([(before, n * c)]);
             kernels.apply(&queue, x, c, dropout).unwrap();
+            host.iter_mut().for_each(|x| *x = round(x).to_f32());
             apply(&mut host, c, dropout).unwrap();
             let want = [&vec![UNTOUCHED; before][..], &host, &[UNTOUCHED]].concat();
-            assert_eq!(bits_but_nan(&device.read().unwrap()), bits_but_nan(&want), "N {n}, C {c}, p {p}");
+            let want: Vec<f32> = want.iter().map(|x| round(x).to_f32()).collect();
+            let got: Vec<f32> = device.read().unwrap().into_iter().map(T::to_f32).collect();
+            assert_eq!(bits_but_nan(&got), bits_but_nan(&want), "{}, N {n}, C {c}, p {p}", T::NAME);
         }
     }
+}
+
+#[test]
+fn the_devices_bits_are_the_cpus() {
+    products_have_the_cpus_bits::<f32>();
+    products_have_the_cpus_bits::<Bf16>();
+    products_have_the_cpus_bits::<F16>();
 }
 
 #[test]

@@ -1,8 +1,8 @@
-//! The device's bits are the CPU's.
+//! The device's bits are the CPU's; in 16 bits, y is rounded once more.
 
 use super::{Kernels, Tables, scratch_len};
 use crate::Error;
-use crate::cuda::{Buffer, Indices, Queue};
+use crate::cuda::{Bf16, Buffer, Element, F16, Indices, Queue};
 use crate::dropout::Dropout;
 use crate::embedding::tests::Case;
 use crate::testing::{bits_but_nan, cuda::device, values, words};
@@ -12,21 +12,22 @@ use noam_emulator::exec::BlockOrder;
 
 const UNTOUCHED: f32 = 17.0;
 
-/// Values with `before` in front of them and one behind that nothing may touch.
-fn padded(queue: &Queue, values: &[f32], before: usize) -> Buffer {
-    Buffer::from_host(queue, &[&vec![UNTOUCHED; before][..], values, &[UNTOUCHED]].concat()).unwrap()
+/// Values, as `T`, with `before` in front of them and one behind that nothing may touch.
+fn padded<T: Element>(queue: &Queue, values: &[f32], before: usize) -> Buffer<T> {
+    let padded = [&vec![UNTOUCHED; before][..], values, &[UNTOUCHED]].concat();
+    Buffer::from_host(queue, &padded.into_iter().map(T::from_f32).collect::<Vec<T>>()).unwrap()
 }
 
-fn unpadded(buffer: &Buffer, before: usize) -> Vec<f32> {
-    let mut values = buffer.read().unwrap();
+fn unpadded<T: Element>(buffer: &Buffer<T>, before: usize) -> Vec<f32> {
+    let mut values: Vec<f32> = buffer.read().unwrap().into_iter().map(T::to_f32).collect();
     assert_eq!(values.pop(), Some(UNTOUCHED));
     assert!(values.drain(..before).all(|x| x == UNTOUCHED));
     values
 }
 
-fn forward(queue: &Queue, kernels: &Kernels, case: &Case, before: usize) -> Vec<f32> {
-    let (table, positions) = (padded(queue, &case.table, before), padded(queue, &case.positions, before));
-    let mut y = padded(queue, &vec![7.0; case.dy.len()], before);
+fn forward<T: Element>(queue: &Queue, kernels: &Kernels, case: &Case, before: usize) -> Vec<f32> {
+    let (table, positions) = (padded::<f32>(queue, &case.table, before), padded(queue, &case.positions, before));
+    let mut y = padded::<T>(queue, &vec![7.0; case.dy.len()], before);
     let ids = Indices::from_host(queue, &case.ids).unwrap();
     let lengths = Indices::from_host(queue, &case.lengths).unwrap();
     let tables = Tables {
@@ -40,8 +41,8 @@ fn forward(queue: &Queue, kernels: &Kernels, case: &Case, before: usize) -> Vec<
     unpadded(&y, before)
 }
 
-fn backward(queue: &Queue, kernels: &Kernels, case: &Case, start: &[f32], before: usize) -> Vec<f32> {
-    let (dy, mut dtable) = (padded(queue, &case.dy, before), padded(queue, start, before));
+fn backward<T: Element>(queue: &Queue, kernels: &Kernels, case: &Case, start: &[f32], before: usize) -> Vec<f32> {
+    let (dy, mut dtable) = (padded::<T>(queue, &case.dy, before), padded::<f32>(queue, start, before));
     let ids = Indices::from_host(queue, &case.ids).unwrap();
     let lengths = Indices::from_host(queue, &case.lengths).unwrap();
     let mut scratch = Buffer::from_host(queue, &vec![77; scratch_len(case.ids.len()) + 1]).unwrap();
@@ -54,11 +55,18 @@ fn backward(queue: &Queue, kernels: &Kernels, case: &Case, start: &[f32], before
 }
 
 fn check(queue: &Queue, kernels: &Kernels, case: &Case, before: usize) {
-    let what = format!("{:?}, V {}", case.dims, case.v);
-    let got = forward(queue, kernels, case, before);
-    assert_eq!(bits_but_nan(&got), bits_but_nan(&case.forward()), "{what}");
+    check_type::<f32>(queue, kernels, case, before);
+}
+
+fn check_type<T: Element>(queue: &Queue, kernels: &Kernels, case: &Case, before: usize) {
+    let what = format!("{}, {:?}, V {}", T::NAME, case.dims, case.v);
+    let round = |x: &f32| T::from_f32(*x).to_f32();
+    let got = forward::<T>(queue, kernels, case, before);
+    let want: Vec<f32> = case.forward().iter().map(round).collect();
+    assert_eq!(bits_but_nan(&got), bits_but_nan(&want), "{what}");
     let start = values(case.table.len(), 8, 0.0);
-    let got = backward(queue, kernels, case, &start, before);
+    let got = backward::<T>(queue, kernels, case, &start, before);
+    let case = Case { dy: case.dy.iter().map(round).collect(), ..case.clone() };
     assert_eq!(bits_but_nan(&got), bits_but_nan(&case.backward(&start)), "{what}");
 }
 
@@ -76,6 +84,20 @@ fn the_devices_bits_are_the_cpus() {
     let mut padding = Case::new(3, 4, 5, 6, 0, 0.1);
     padding.lengths.fill(0);
     check(&queue, &kernels, &padding, 0);
+}
+
+#[test]
+fn sixteen_bits_are_the_cpus_rounded() {
+    let queue = device();
+    let kernels = Kernels::load(&queue).unwrap();
+    // Aligned rows and others; short runs and long ones.
+    for c in [1, 8, 33, 256, 264, 516] {
+        for (b, t, v, p, before) in [(3, 5, 6, 0.0, 0), (2, 33, 3, 0.3, 8), (2, 33, 3, 0.3, 1), (3, 40, 1, 0.0, 0)] {
+            let case = Case::new(b, t, c, v, 2, p);
+            check_type::<Bf16>(&queue, &kernels, &case, before);
+            check_type::<F16>(&queue, &kernels, &case, before);
+        }
+    }
 }
 
 #[test]
@@ -235,7 +257,7 @@ fn bad_input_is_refused_and_nothing_is_written() {
     let other = Queue::new(0).unwrap();
     let ids = Indices::from_host(&other, &case.ids).unwrap();
     let lengths = Indices::from_host(&queue, &case.lengths).unwrap();
-    let dy = Buffer::zeros(&queue, 12).unwrap();
+    let dy = Buffer::<f32>::zeros(&queue, 12).unwrap();
     let (mut dtable, mut scratch) = (Buffer::zeros(&queue, 12).unwrap(), Buffer::zeros(&queue, 24).unwrap());
     let (view, scratch) = (dtable.view_mut(), scratch.view_mut());
     let none = Dropout::NONE;

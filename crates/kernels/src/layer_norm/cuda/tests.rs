@@ -1,54 +1,56 @@
-//! The device's bits are the CPU's.
+//! In f32 the device's bits are the CPU's; in 16 bits it follows f64.
 
 use super::{Affine, Backward, Gradients, Kernels, Output, scratch_len};
 use crate::Error;
-use crate::cuda::{Buffer, Queue, View, ViewMut};
+use crate::cuda::{Bf16, Buffer, Element, F16, Queue, View, ViewMut};
 use crate::dropout::Dropout;
-use crate::layer_norm::tests::{Case, EPS, Outcome};
+use crate::layer_norm::tests::{Case, EPS, Outcome, Rows};
 use crate::layer_norm::{CHUNK, Write};
 use crate::testing::{bits_but_nan, cuda::device, values};
 use noam_emulator::driver::control::set_block_order;
 use noam_emulator::exec::BlockOrder;
 
 /// Values on the device, with `before` in front of them and one behind that nothing may touch.
-struct Padded {
-    buffer: Buffer,
+struct Padded<T> {
+    buffer: Buffer<T>,
     before: usize,
 }
 
 const UNTOUCHED: f32 = 17.0;
 
-impl Padded {
+impl<T: Element> Padded<T> {
     fn new(queue: &Queue, values: &[f32], before: usize) -> Self {
         let padded = [&vec![UNTOUCHED; before], values, &[UNTOUCHED]].concat();
+        let padded: Vec<T> = padded.into_iter().map(T::from_f32).collect();
         Padded { buffer: Buffer::from_host(queue, &padded).unwrap(), before }
     }
 
-    fn view(&self) -> View<'_> {
+    fn view(&self) -> View<'_, T> {
         self.buffer.view().part(self.before, self.buffer.len() - self.before - 1)
     }
 
-    fn view_mut(&mut self) -> ViewMut<'_> {
+    fn view_mut(&mut self) -> ViewMut<'_, T> {
         let len = self.buffer.len() - self.before - 1;
         let [view] = self.buffer.view_mut().split([(self.before, len)]);
         view
     }
 
     fn read(&self) -> Vec<f32> {
-        let mut values = self.buffer.read().unwrap();
+        let mut values: Vec<f32> = self.buffer.read().unwrap().into_iter().map(T::to_f32).collect();
         assert_eq!(values.pop(), Some(UNTOUCHED));
         assert!(values.drain(..self.before).all(|x| x == UNTOUCHED));
         values
     }
 }
 
-/// What [`Case::run`] does, on the device; `before` says where the buffers begin.
-fn run(queue: &Queue, kernels: &Kernels, case: &Case, write: Write, start: f32, before: usize) -> Outcome {
+/// What [`Case::run`] does, on the device with rows of `T`; `before` says where the buffers begin.
+fn run<T: Element>(queue: &Queue, kernels: &Kernels, case: &Case, write: Write, start: f32, before: usize) -> Outcome {
     let (n, c) = (case.n, case.c);
-    let put = |values: &[f32]| Padded::new(queue, values, before);
-    let (x, gamma, beta, dy) = (put(&case.x), put(&case.gamma), put(&case.beta), put(&case.dy));
-    let (mut sum, mut y, mut dsum, mut dsub) =
-        (put(&case.sub), put(&vec![start; n * c]), put(&vec![start; n * c]), put(&vec![start; n * c]));
+    let put = |values: &[f32]| Padded::<f32>::new(queue, values, before);
+    let rows = |values: &[f32]| Padded::<T>::new(queue, values, before);
+    let (x, gamma, beta, dy) = (rows(&case.x), put(&case.gamma), put(&case.beta), rows(&case.dy));
+    let (mut sum, mut y) = (rows(&case.sub), rows(&vec![start; n * c]));
+    let (mut dsum, mut dsub) = (rows(&vec![start; n * c]), rows(&vec![start; n * c]));
     let (mut mean, mut rstd) = (put(&vec![start; n]), put(&vec![start; n]));
     let (mut dgamma, mut dbeta) = (put(&vec![start; c]), put(&vec![start; c]));
     let mut scratch = put(&vec![f32::NAN; scratch_len(n, c)]);
@@ -102,7 +104,7 @@ fn the_devices_bits_are_the_cpus() {
             }
             for (p, write, before) in [(0.3, Write::Set, 0), (0.0, Write::Add, 1), (0.1, Write::Add, 4)] {
                 let case = Case::new(n, c, p, 0.5);
-                let got = run(&queue, &kernels, &case, write, -1.5, before);
+                let got = run::<f32>(&queue, &kernels, &case, write, -1.5, before);
                 assert_same(&got, &case.run(write, -1.5), &format!("N {n}, C {c}, p {p}, {write:?}"));
             }
         }
@@ -115,7 +117,7 @@ fn more_chunks_than_one_round_of_the_partials() {
     let kernels = Kernels::load(&queue).unwrap();
     for chunks in [128, 130, 257] {
         let case = Case::new(CHUNK * chunks - 5, 3, 0.0, 0.0);
-        let got = run(&queue, &kernels, &case, Write::Set, 0.25, 0);
+        let got = run::<f32>(&queue, &kernels, &case, Write::Set, 0.25, 0);
         assert_same(&got, &case.run(Write::Set, 0.25), &format!("{chunks} chunks"));
     }
 }
@@ -143,7 +145,7 @@ fn awkward_values_have_the_cpus_bits() {
         case.dy[11 * c + 4] = f32::INFINITY;
         case.dy[12 * c..13 * c].fill(1e-42);
         for write in [Write::Set, Write::Add] {
-            let got = run(&queue, &kernels, &case, write, 0.5, 0);
+            let got = run::<f32>(&queue, &kernels, &case, write, 0.5, 0);
             assert_same(&got, &case.run(write, 0.5), &format!("C {c}, {write:?}"));
         }
     }
@@ -155,7 +157,7 @@ fn the_plain_forms_have_the_residual_forms_bits() {
     let kernels = Kernels::load(&queue).unwrap();
     for c in [70, 520, 1100] {
         let case = Case::new(35, c, 0.0, 0.0);
-        let want = run(&queue, &kernels, &case, Write::Set, 0.0, 0);
+        let want = run::<f32>(&queue, &kernels, &case, Write::Set, 0.0, 0);
         let n = case.n;
         let put = |values: &[f32]| Buffer::from_host(&queue, values).unwrap();
         let (x, gamma, beta, dy) = (put(&want.sum), put(&case.gamma), put(&case.beta), put(&case.dy));
@@ -193,7 +195,7 @@ fn no_order_of_blocks_changes_a_bit() {
     let want = case.run(Write::Add, 0.5);
     for order in [BlockOrder::Backward, BlockOrder::Shuffled(3), BlockOrder::Forward, BlockOrder::Forward] {
         set_block_order(order);
-        let got = run(&queue, &kernels, &case, Write::Add, 0.5, 0);
+        let got = run::<f32>(&queue, &kernels, &case, Write::Add, 0.5, 0);
         set_block_order(BlockOrder::Forward);
         assert_same(&got, &want, &format!("{order:?}"));
     }
@@ -257,7 +259,75 @@ fn dropping_needs_no_mask_and_follows_the_step() {
         let mut case = Case::new(3, 300, 0.4, 0.0);
         case.dropout = Dropout::new(0.4, 12, step, 9).unwrap();
         case.sub = values(900, step, 0.0);
-        let got = run(&queue, &kernels, &case, Write::Set, 0.0, 0);
+        let got = run::<f32>(&queue, &kernels, &case, Write::Set, 0.0, 0);
         assert_same(&got, &case.run(Write::Set, 0.0), &format!("step {step}"));
+    }
+}
+
+/// The case with its rows rounded to `T`.
+fn rounded<T: Element>(case: Case) -> Case {
+    let round = |x: Vec<f32>| x.into_iter().map(|x| T::from_f32(x).to_f32()).collect();
+    Case { x: round(case.x), sub: round(case.sub), dy: round(case.dy), ..case }
+}
+
+/// `precision` bits, and the least subnormal number.
+fn sixteen_bits_follow_f64<T: Element>(precision: i32, least: f64) {
+    let queue = device();
+    let kernels = Kernels::load(&queue).unwrap();
+    for c in [1, 7, 8, 9, 255, 256, 264, 512, 1000, 1024, 1025, 1032] {
+        for n in [1, 9, 33, 70] {
+            if n * c > 18_000 {
+                continue;
+            }
+            for (p, write, shift) in [(0.3, Write::Set, 0.0), (0.0, Write::Add, 30.0)] {
+                let case = rounded::<T>(Case::new(n, c, p, shift));
+                let got = run::<T>(&queue, &kernels, &case, write, -1.5, 0);
+                let rows = Rows {
+                    // Eight columns of each 256.
+                    chain: 8 * c.div_ceil(256),
+                    // Half a unit in the last place, as a part of the value, and of the least number.
+                    unit: 0.5f64.powi(precision),
+                    least: 0.5 * least,
+                    round: |x| T::from_f32(x).to_f32(),
+                };
+                case.compare(&got, write, -1.5, rows);
+                // Where rows lie chooses between kernels, and changes no bit.
+                for before in [1, 8] {
+                    let again = run::<T>(&queue, &kernels, &case, write, -1.5, before);
+                    assert_same(&again, &got, &format!("N {n}, C {c}, {before} values in"));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn bf16_follows_f64() {
+    sixteen_bits_follow_f64::<Bf16>(8, 0.5f64.powi(133));
+}
+
+#[test]
+fn f16_follows_f64() {
+    sixteen_bits_follow_f64::<F16>(11, 0.5f64.powi(24));
+}
+
+#[test]
+fn what_is_not_finite_stays_in_its_row_in_16_bits() {
+    let queue = device();
+    let kernels = Kernels::load(&queue).unwrap();
+    for (c, before) in [(40, 0), (41, 0), (600, 0), (600, 1)] {
+        let mut case = rounded::<F16>(Case::new(5, c, 0.0, 0.0));
+        case.x[c + 3] = f32::NAN;
+        case.x[2 * c + 4] = f32::INFINITY;
+        // Beyond what f16 holds, once it is added.
+        (case.x[3 * c + 1], case.sub[3 * c + 1]) = (65_504.0, 65_504.0);
+        let got = run::<F16>(&queue, &kernels, &case, Write::Set, 0.0, before);
+        for row in 0..5 {
+            let at = row * c..(row + 1) * c;
+            let bad = (1..4).contains(&row);
+            assert!(got.y[at.clone()].iter().all(|y| y.is_nan() == bad), "C {c}, row {row}");
+            assert!(got.dsum[at].iter().all(|d| d.is_nan() == bad), "C {c}, row {row}");
+        }
+        assert_eq!(got.sum[3 * c + 1], f32::INFINITY);
     }
 }
