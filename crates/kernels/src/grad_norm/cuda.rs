@@ -13,9 +13,6 @@ use cudarc::driver::{CudaFunction, LaunchConfig, PushKernelArg};
 /// Warps a block of threads.
 const WARPS: u32 = 8;
 
-/// Blocks of threads a multiprocessor: as many as have room there.
-const BLOCKS_EACH: u32 = 8;
-
 /// Values of scratch that [`Kernels::clip`] needs for `n` gradients: the blocks' sums.
 pub fn scratch_len(n: usize) -> usize {
     n.div_ceil(BLOCK)
@@ -78,8 +75,8 @@ impl Kernels {
         let threads = (WARP * WARPS, 1, 1);
         let (n, blocks) = (grads.len() as u64, blocks as u64);
         if n > 0 {
-            let most = u64::from(queue.multiprocessors() * BLOCKS_EACH);
-            let grid = blocks.div_ceil(u64::from(WARPS)).min(most) as u32;
+            // At most 2^44 bytes, which no device has, is what a grid of this kind reaches.
+            let grid = blocks.div_ceil(u64::from(WARPS)) as u32;
             let mut args = queue.stream().launch_builder(&self.blocks);
             args.arg(scratch.pointer()).arg(grads.pointer()).arg(&n);
             // SAFETY: `args` lists the parameters of `grad_norm_blocks_f32` in number, order and type. It reads n

@@ -8,7 +8,7 @@
 //
 // Shapes: grads (n), any alignment; sums (ceil(n / 4096)); unscale (1) or null for 1; words: Adam's `Gradient`.
 //
-// `grad_norm_blocks_f32`: a warp a block of 4096, 8 to a block of threads, any number of those. Lane l adds elements l,
+// `grad_norm_blocks_f32`: a warp a block of 4096, 8 to a block of threads. Lane l adds elements l,
 // l + 32, ...: a request is 128 bytes in a row. Sixteen loads are under way at a time. A square of an f32 is exact in
 // f64, so the multiply-add may be fused. Traffic: 4 n bytes read, the floor, and n / 512 written.
 //
@@ -22,27 +22,26 @@ constexpr int BLOCK = 4096, WARPS = 8, THREADS = 32 * WARPS;
 extern "C" __global__ void __launch_bounds__(THREADS) grad_norm_blocks_f32(double* sums, const float* grads, u64 n) {
     constexpr int EACH = 16;
     int lane = threadIdx.x % 32;
-    u64 stride = (u64)gridDim.x * WARPS, blocks = (n + BLOCK - 1) / BLOCK;
-    for (u64 block = (u64)blockIdx.x * WARPS + threadIdx.x / 32; block < blocks; block += stride) {
-        const float* from = grads + block * BLOCK;
-        u64 left = n - block * BLOCK;
-        double sum = 0.0;
-        if (left >= BLOCK) {
+    u64 block = (u64)blockIdx.x * WARPS + threadIdx.x / 32;
+    if (block * BLOCK >= n) return;
+    const float* from = grads + block * BLOCK;
+    u64 left = n - block * BLOCK;
+    double sum = 0.0;
+    if (left >= BLOCK) {
 #pragma unroll 1
-            for (int first = 0; first < BLOCK; first += 32 * EACH) {
-                float x[EACH];
+        for (int first = 0; first < BLOCK; first += 32 * EACH) {
+            float x[EACH];
 #pragma unroll
-                for (int i = 0; i < EACH; i++) x[i] = from[first + 32 * i + lane];
+            for (int i = 0; i < EACH; i++) x[i] = from[first + 32 * i + lane];
 #pragma unroll
-                for (int i = 0; i < EACH; i++) sum = __fma_rn((double)x[i], (double)x[i], sum);
-            }
-        } else {
-#pragma unroll 1
-            for (u64 i = lane; i < left; i += 32) sum = __fma_rn((double)from[i], (double)from[i], sum);
+            for (int i = 0; i < EACH; i++) sum = __fma_rn((double)x[i], (double)x[i], sum);
         }
-        sum = lane_sum(sum);
-        if (lane == 0) sums[block] = sum;
+    } else {
+#pragma unroll 1
+        for (u64 i = lane; i < left; i += 32) sum = __fma_rn((double)from[i], (double)from[i], sum);
     }
+    sum = lane_sum(sum);
+    if (lane == 0) sums[block] = sum;
 }
 
 // clip_factor of mod.rs.

@@ -56,7 +56,7 @@ fn the_devices_bits_are_the_cpus() {
 
 #[test]
 fn more_blocks_than_one_round() {
-    // 2048 sums are fetched at a time, and the emulated device's multiprocessors take fewer blocks than that at once.
+    // 2048 sums are fetched at a time.
     let queue = device();
     let kernels = Kernels::load(&queue).unwrap();
     let grads: Vec<f32> = values(1 << 12, 1, 0.0).repeat(2051);
