@@ -5,16 +5,18 @@
 //   v' = flush( fma(w2, fma(g, g, -v), v) )
 //   d  = fma( sqrt(v'), root_correction, epsilon )
 //   params[i] = params[i] - fma( decay, params[i], step_size (m' / d) )
+//   copy[i] = params[i], rounded to T, for those who compute with that; the kernels named `_copy_`
 //
 // mod.rs is the contract: every operation is rounded as IEEE 754 says and none is contracted, so the bits are the CPU's.
 //
-// Shapes: params, grads, m, v (n), any n. gradient: the norm and the scale of this launch. table (SLOTS): the scalars of
-// update t lie in slot (t - 1) % SLOTS. progress: the count of updates and what became of the launches. All in device
-// memory, so that a captured launch replays with the next rate.
+// Shapes: params, grads, m, v, copy (n), any n. gradient: the norm and the scale of this launch. table (SLOTS): the
+// scalars of update t lie in slot (t - 1) % SLOTS. progress: the count of updates and what became of the launches. All
+// in device memory, so that a captured launch replays with the next rate.
 //
 // Launch: any number of blocks of 256 threads, one launch at a time for one `progress`.
 //
-// Traffic: reads 16 bytes a parameter and writes 12, which is the floor of 28 (32 with gradients cleared). A thread takes
+// Traffic: reads 16 bytes a parameter and writes 12, which is the floor of 28 (32 with gradients cleared; a copy
+// adds its own bytes, without being made in a pass of its own). A thread takes
 // four neighbouring parameters by 128-bit accesses, so a warp's request is 512 bytes in a row, 16 sectors; the four loads
 // do not depend on each other. Elements behind the last four, or all if a buffer is not aligned to 16 bytes, go one by
 // one.
@@ -22,6 +24,8 @@
 // The count: every thread reads it when it begins. A block that has finished says so by one atomic addition of an integer,
 // after all its threads have read; the block that is the last to say so advances the count. So no thread of this launch
 // can read the advanced count, and the next launch reads nothing else. Nothing waits, and no float is added atomically.
+
+#include "element.cuh"
 
 using u32 = unsigned int;
 using u64 = unsigned long long;
@@ -69,8 +73,28 @@ __device__ __forceinline__ u32 element(float& p, float g, float& m, float& v, fl
     return max(largest, __float_as_uint(v) & EXPONENT);
 }
 
-template <bool CLEAR>
-__device__ __forceinline__ bool update_all(float* params, float* grads, float* m, float* v, u64 n, u64 vectors,
+// What there is no copy of.
+struct Nothing {};
+
+// Four neighbouring parameters, rounded; `copy` is aligned to four of them.
+template <typename T>
+__device__ __forceinline__ void copy_four(T* copy, u64 i, const float4& p) {
+    if constexpr (sizeof(T) == 4) {
+        ((float4*)copy)[i] = p;
+    } else if constexpr (sizeof(T) == 2) {
+        u32 low = from_float<T>(p.x).bits | (u32)from_float<T>(p.y).bits << 16;
+        u32 high = from_float<T>(p.z).bits | (u32)from_float<T>(p.w).bits << 16;
+        ((uint2*)copy)[i] = uint2{low, high};
+    }
+}
+
+template <typename T>
+__device__ __forceinline__ void copy_one(T* copy, u64 i, float p) {
+    if constexpr (sizeof(T) > 1) copy[i] = from_float<T>(p);
+}
+
+template <bool CLEAR, typename T>
+__device__ __forceinline__ bool update_all(float* params, float* grads, float* m, float* v, T* copy, u64 n, u64 vectors,
                                            float scale, const Scalars& s) {
     u64 first = (u64)blockIdx.x * blockDim.x + threadIdx.x, stride = (u64)gridDim.x * blockDim.x;
     u32 largest = 0;
@@ -82,6 +106,7 @@ __device__ __forceinline__ bool update_all(float* params, float* grads, float* m
         largest = max(largest, element(p4.z, g4.z, m4.z, v4.z, scale, s));
         largest = max(largest, element(p4.w, g4.w, m4.w, v4.w, scale, s));
         ((float4*)params)[i] = p4;
+        copy_four(copy, i, p4);
         ((float4*)m)[i] = m4;
         ((float4*)v)[i] = v4;
         if (CLEAR) ((float4*)grads)[i] = float4{0.0f, 0.0f, 0.0f, 0.0f};
@@ -90,6 +115,7 @@ __device__ __forceinline__ bool update_all(float* params, float* grads, float* m
         float p = params[i], mi = m[i], vi = v[i];
         largest = max(largest, element(p, grads[i], mi, vi, scale, s));
         params[i] = p;
+        copy_one(copy, i, p);
         m[i] = mi;
         v[i] = vi;
         if (CLEAR) grads[i] = 0.0f;
@@ -130,20 +156,20 @@ __device__ __forceinline__ void conclude(Progress* progress, Outcome outcome, bo
     }
 }
 
-template <bool CLEAR>
-__device__ __forceinline__ void adam(float* params, float* grads, float* m, float* v, u64 n, const Gradient* gradient,
-                                     const Scalars* table, Progress* progress) {
+template <bool CLEAR, typename T>
+__device__ __forceinline__ void adam(float* params, float* grads, float* m, float* v, T* copy, u64 n,
+                                     const Gradient* gradient, const Scalars* table, Progress* progress) {
     u64 updates = progress->updates;
     Gradient g = *gradient;
     Outcome outcome = decide(g, progress, updates);
-    bool aligned = (((u64)params | (u64)grads | (u64)m | (u64)v) & 15) == 0;
+    bool aligned = (((u64)params | (u64)grads | (u64)m | (u64)v) & 15) == 0 && (u64)copy % (4 * sizeof(T)) == 0;
     u64 vectors = aligned ? n / 4 : 0;
     bool intact = true;
     double rate = 0.0;
     if (outcome == APPLIED) {
         Scalars s = table[updates % SLOTS];
         rate = s.rate;
-        intact = update_all<CLEAR>(params, grads, m, v, n, vectors, g.scale, s);
+        intact = update_all<CLEAR>(params, grads, m, v, copy, n, vectors, g.scale, s);
     } else if (CLEAR && outcome == SKIPPED) {
         clear_all(grads, n, vectors);
     }
@@ -165,12 +191,31 @@ __device__ __forceinline__ void adam(float* params, float* grads, float* m, floa
 extern "C" __global__ void __launch_bounds__(256)
     adam_f32(float* params, float* grads, float* m, float* v, u64 n, const Gradient* gradient, const Scalars* table,
              Progress* progress) {
-    adam<false>(params, grads, m, v, n, gradient, table, progress);
+    adam<false>(params, grads, m, v, (Nothing*)nullptr, n, gradient, table, progress);
 }
 
 // The gradients are zero afterwards, also where the update was skipped; not where the launch was refused.
 extern "C" __global__ void __launch_bounds__(256)
     adam_f32_clear(float* params, float* grads, float* m, float* v, u64 n, const Gradient* gradient,
                    const Scalars* table, Progress* progress) {
-    adam<true>(params, grads, m, v, n, gradient, table, progress);
+    adam<true>(params, grads, m, v, (Nothing*)nullptr, n, gradient, table, progress);
 }
+
+// With a copy; it stays as it is where the update was skipped or refused.
+#define COPY(T)                                                                                                       \
+    extern "C" __global__ void __launch_bounds__(256)                                                                 \
+        adam_f32_copy_##T(float* params, float* grads, float* m, float* v, T* copy, u64 n, const Gradient* gradient,  \
+                          const Scalars* table, Progress* progress) {                                                 \
+        adam<false>(params, grads, m, v, copy, n, gradient, table, progress);                                         \
+    }                                                                                                                 \
+    extern "C" __global__ void __launch_bounds__(256)                                                                 \
+        adam_f32_copy_##T##_clear(float* params, float* grads, float* m, float* v, T* copy, u64 n,                    \
+                                  const Gradient* gradient, const Scalars* table, Progress* progress) {               \
+        adam<true>(params, grads, m, v, copy, n, gradient, table, progress);                                          \
+    }
+
+using f32 = float;
+
+COPY(f32)
+COPY(bf16)
+COPY(f16)

@@ -14,7 +14,7 @@ mod tests;
 
 use super::{Config, Gradients, OP, Outcome, Scalars};
 use crate::Error;
-use crate::cuda::{Buffer, Queue, View, ViewMut, driver};
+use crate::cuda::{Buffer, ByElement, Element, Module, Queue, View, ViewMut, driver};
 use crate::error::check_len;
 use cudarc::driver::{CudaFunction, LaunchConfig, PushKernelArg};
 use noam_schedule::{Schedule, Step};
@@ -84,8 +84,8 @@ pub fn gradient_words(norm: f64, scale: f32) -> [u64; 2] {
 #[derive(Debug)]
 pub struct CudaAdam {
     config: Config,
-    keep: CudaFunction,
-    clear: CudaFunction,
+    plain: Pair,
+    copying: ByElement<Pair>,
     blocks: u32,
     table: Buffer<u64>,
     progress: Buffer<u64>,
@@ -95,6 +95,26 @@ pub struct CudaAdam {
     since: u64,
     /// The table holds the scalars of the updates up to this one.
     filled: u64,
+}
+
+/// The kernels that keep the gradients and that clear them.
+#[derive(Debug)]
+struct Pair {
+    keep: CudaFunction,
+    clear: CudaFunction,
+}
+
+impl Pair {
+    fn load(module: &Module, name: &str) -> Result<Self, Error> {
+        Ok(Pair { keep: module.function(name)?, clear: module.function(&format!("{name}_clear"))? })
+    }
+
+    fn of(&self, after: Gradients) -> &CudaFunction {
+        match after {
+            Gradients::Keep => &self.keep,
+            Gradients::Clear => &self.clear,
+        }
+    }
 }
 
 impl CudaAdam {
@@ -119,8 +139,8 @@ impl CudaAdam {
         words[FILLED] = updates;
         Ok(CudaAdam {
             config,
-            keep: module.function("adam_f32")?,
-            clear: module.function("adam_f32_clear")?,
+            plain: Pair::load(&module, "adam_f32")?,
+            copying: ByElement::load(|element| Pair::load(&module, &format!("adam_f32_copy_{element}")))?,
             blocks: queue.multiprocessors() * BLOCKS_EACH,
             table: Buffer::zeros(queue, SLOTS as usize * WORDS)?,
             progress: Buffer::from_host(queue, &words)?,
@@ -209,6 +229,33 @@ impl CudaAdam {
         after: Gradients,
         state: CudaState<'_>,
     ) -> Result<(), Error> {
+        self.launch::<f32>(queue, gradient, after, state, None)
+    }
+
+    /// [`enqueue`](CudaAdam::enqueue), which also writes every updated parameter to `copy`, rounded to `T`: what a
+    /// model that computes in 16 bits reads. If the launch updates nothing, it leaves the copy alone.
+    ///
+    /// # Errors
+    /// As [`enqueue`](CudaAdam::enqueue); `copy` has the parameters' length.
+    pub fn enqueue_with_copy<T: Element>(
+        &mut self,
+        queue: &Queue,
+        gradient: &View<'_, u64>,
+        after: Gradients,
+        state: CudaState<'_>,
+        copy: ViewMut<'_, T>,
+    ) -> Result<(), Error> {
+        self.launch(queue, gradient, after, state, Some(copy))
+    }
+
+    fn launch<T: Element>(
+        &mut self,
+        queue: &Queue,
+        gradient: &View<'_, u64>,
+        after: Gradients,
+        state: CudaState<'_>,
+        mut copy: Option<ViewMut<'_, T>>,
+    ) -> Result<(), Error> {
         let CudaState { mut params, mut grads, mut m, mut v } = state;
         for (arg, got) in [("grads", grads.len()), ("m", m.len()), ("v", v.len())] {
             check_len(OP, arg, "(params.len())", got, params.len())?;
@@ -219,22 +266,26 @@ impl CudaAdam {
         for (arg, view) in [("params", &params), ("grads", &grads), ("m", &m), ("v", &v)] {
             view.check_queue(OP, arg, queue)?;
         }
+        if let Some(copy) = &copy {
+            check_len(OP, "copy", "(params.len())", copy.len(), params.len())?;
+            copy.check_queue(OP, "copy", queue)?;
+        }
         let n = params.len() as u64;
         let blocks = n.div_ceil(4 * u64::from(THREADS)).clamp(1, u64::from(self.blocks)) as u32;
         let launch = LaunchConfig { grid_dim: (blocks, 1, 1), block_dim: (THREADS, 1, 1), shared_mem_bytes: 0 };
-        let kernel = match after {
-            Gradients::Keep => &self.keep,
-            Gradients::Clear => &self.clear,
-        };
+        let kernels = if copy.is_some() { self.copying.of::<T>() } else { &self.plain };
         let (table, mut progress) = (self.table.view(), self.progress.view_mut());
-        let mut args = queue.stream().launch_builder(kernel);
-        args.arg(params.pointer()).arg(grads.pointer()).arg(m.pointer()).arg(v.pointer()).arg(&n);
-        args.arg(gradient.pointer()).arg(table.pointer()).arg(progress.pointer());
-        // SAFETY: `args` lists the parameters of `adam_f32` and `adam_f32_clear` in number, order and type. params,
-        // grads, m and v hold n values each, as checked above, and the kernel indexes only values below n; it reads two
-        // words of `gradient`, one of SLOTS * WORDS words of `table`, and PROGRESS words of `progress`. What it writes is
-        // borrowed mutably. All of it is memory of this queue, as checked, whose launches run one after the other, as the
-        // count needs.
+        let mut args = queue.stream().launch_builder(kernels.of(after));
+        args.arg(params.pointer()).arg(grads.pointer()).arg(m.pointer()).arg(v.pointer());
+        if let Some(copy) = &mut copy {
+            args.arg(copy.pointer());
+        }
+        args.arg(&n).arg(gradient.pointer()).arg(table.pointer()).arg(progress.pointer());
+        // SAFETY: `args` lists the parameters of `adam_f32*` in number, order and type, with `copy` for the kernels
+        // that have one. params, grads, m, v and copy hold n values each, as checked above, and the kernel indexes only
+        // values below n; it reads two words of `gradient`, one of SLOTS * WORDS words of `table`, and PROGRESS words
+        // of `progress`. What it writes is borrowed mutably. All of it is memory of this queue, as checked, whose
+        // launches run one after the other, as the count needs.
         unsafe { args.launch(launch) }.map_err(driver(OP, "launching the update"))?;
         Ok(())
     }

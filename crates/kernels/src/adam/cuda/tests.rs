@@ -3,7 +3,7 @@
 use super::{CudaAdam, CudaState, Progress, SLOTS, gradient_words};
 use crate::Error;
 use crate::adam::{Adam, Config, GradScale, Gradients, Outcome, State};
-use crate::cuda::{Buffer, Queue};
+use crate::cuda::{Bf16, Buffer, Element, F16, Queue};
 use crate::testing::{bits_but_nan, cuda::device, words};
 use cudarc::driver::sys::{CUgraphInstantiate_flags, CUstreamCaptureMode};
 use noam_schedule::{Noam, Schedule, Step};
@@ -294,4 +294,55 @@ fn lengths_that_differ_are_refused() {
     let one = words.view().part(0, 1);
     let text = cuda.enqueue(&queue, &one, Gradients::Keep, device.state()).unwrap_err().to_string();
     assert!(text.contains("`gradient` holds 1 values"), "{text}");
+}
+
+/// Copies that begin at each alignment, after updates of all outcomes.
+fn the_copy_is_the_parameters_rounded<T: Element>() {
+    let queue = device();
+    let noam = Noam::new(512, 40, 1.0).unwrap();
+    for n in [0, 1, 5, 1024, 1027, 5003] {
+        for (before, copy_before, after) in
+            [(0, 0, Gradients::Keep), (4, 4, Gradients::Clear), (0, 1, Gradients::Keep), (1, 0, Gradients::Clear)]
+        {
+            let mut host = Host::new(n, 6, true);
+            let mut device = Device::new(&queue, &host, before);
+            let untouched = T::from_f32(UNTOUCHED);
+            let mut copy = Buffer::from_host(&queue, &vec![untouched; copy_before + n + 1]).unwrap();
+            let mut adam = Adam::new(Config::default()).unwrap();
+            let mut cuda = CudaAdam::new(&queue, Config::default()).unwrap();
+            // The skipped launch leaves what stood there.
+            let mut want = vec![UNTOUCHED; n];
+            for norm in [f64::NAN, 1.0, f64::INFINITY, 2.0] {
+                let words = Buffer::from_host(&queue, &gradient_words(norm, 0.5)).unwrap();
+                cuda.prepare(&noam).unwrap();
+                let [view] = copy.view_mut().split([(copy_before, n)]);
+                cuda.enqueue_with_copy(&queue, &words.view(), after, device.state(), view).unwrap();
+                let outcome = adam.update(&noam, GradScale { norm, scale: 0.5, after }, host.state()).unwrap();
+                if let Outcome::Applied { .. } = outcome {
+                    want = host.0[0].iter().map(|&p| T::from_f32(p).to_f32()).collect();
+                }
+                let mut got: Vec<f32> = copy.read().unwrap().into_iter().map(T::to_f32).collect();
+                assert_eq!(got.pop(), Some(UNTOUCHED));
+                assert!(got.drain(..copy_before).all(|x| x == UNTOUCHED));
+                assert!(bits_but_nan(&got) == bits_but_nan(&want), "{} of {n}, norm {norm}", T::NAME);
+                assert!(device.to_host().bits() == host.bits());
+            }
+            assert_eq!(cuda.progress().unwrap().updates, 2);
+        }
+    }
+}
+
+#[test]
+fn copies_are_the_parameters_rounded() {
+    the_copy_is_the_parameters_rounded::<f32>();
+    the_copy_is_the_parameters_rounded::<Bf16>();
+    the_copy_is_the_parameters_rounded::<F16>();
+    let queue = device();
+    let mut cuda = CudaAdam::new(&queue, Config::default()).unwrap();
+    let words = Buffer::from_host(&queue, &gradient_words(1.0, 1.0)).unwrap();
+    let mut device = Device::new(&queue, &Host::new(5, 1, false), 0);
+    let mut copy = Buffer::<F16>::zeros(&queue, 4).unwrap();
+    let keep = Gradients::Keep;
+    let result = cuda.enqueue_with_copy(&queue, &words.view(), keep, device.state(), copy.view_mut());
+    assert!(matches!(result, Err(Error::Length { arg: "copy", got: 4, want: 5, .. })));
 }
