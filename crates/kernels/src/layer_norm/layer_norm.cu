@@ -19,18 +19,19 @@
 // is read once. Wider rows, and 16-bit rows that are not aligned, are read again for each pass, mostly from the caches:
 // the kernels named `wide`, whose bits are the same.
 //
-// Forward: blocks of 8 warps, a warp a row, grid (ceil(N / 8)). Traffic: reads x (and sum), writes y (and sum), the floor
-// of 8 N C bytes in f32 (16 N C), half of that in 16 bits; gamma and beta come from L1.
+// Forward: blocks of 8 warps, a warp a row, grid (ceil(N / 8)). Traffic: reads x (and sum), writes y (and sum), the
+// floor of 8 N C bytes in f32 (16 N C), half of that in 16 bits; gamma and beta come from L1.
 //
-// Backward: blocks of 8 warps, grid (ceil(N / 32)): a block takes the 32 rows of a chunk, a warp a row, 8 rows at a time.
-// A warp needs sums along its row, the chunk's dgamma and dbeta need sums down the columns in the order of the rows: so
-// each warp leaves dy and x^ in shared memory, 8 bytes a value, and after a barrier each thread adds the rows for its own
-// columns. Neighbouring lanes write neighbouring slots, and the owners of neighbouring columns read different banks. The
-// warps' next rows are on their way meanwhile. Traffic: reads dy and sum, writes dsum (and dsub; reads dsum to add to
-// it), the floor of 12 N C bytes in f32 (16 to 20 N C), half of that in 16 bits; and N C / 4 bytes of partials.
+// Backward: blocks of 8 warps, grid (ceil(N / 32)): a block takes the 32 rows of a chunk, a warp a row, 8 rows at a
+// time. A warp needs sums along its row, the chunk's dgamma and dbeta need sums down the columns in the order of the
+// rows: so each warp leaves dy and x^ in shared memory, 8 bytes a value, and after a barrier each thread adds the rows
+// for its own columns. Neighbouring lanes write neighbouring slots, and the owners of neighbouring columns read
+// different banks. The warps' next rows are on their way meanwhile. Traffic: reads dy and sum, writes dsum (and dsub;
+// reads dsum to add to it), the floor of 12 N C bytes in f32 (16 to 20 N C), half of that in 16 bits; and N C / 4 bytes
+// of partials.
 //
-// Partials: blocks of 8 warps, grid (ceil(2 C / 32)): a block takes 32 columns, its warps fetch 128 chunks at a time, one
-// thread a column adds them in order.
+// Partials: blocks of 8 warps, grid (ceil(2 C / 32)): a block takes 32 columns, its warps fetch 128 chunks at a time,
+// one thread a column adds them in order.
 
 #include "group.cuh"
 

@@ -115,7 +115,7 @@ fn the_devices_bits_are_the_cpus() {
 fn more_chunks_than_one_round_of_the_partials() {
     let queue = device();
     let kernels = Kernels::load(&queue).unwrap();
-    for chunks in [128, 130, 257] {
+    for chunks in [128, 257] {
         let case = Case::new(CHUNK * chunks - 5, 3, 0.0, 0.0);
         let got = run::<f32>(&queue, &kernels, &case, Write::Set, 0.25, 0);
         assert_same(&got, &case.run(Write::Set, 0.25), &format!("{chunks} chunks"));
@@ -275,8 +275,8 @@ fn sixteen_bits_follow_f64<T: Element>(precision: i32, least: f64) {
     let queue = device();
     let kernels = Kernels::load(&queue).unwrap();
     for c in [1, 7, 8, 9, 255, 256, 264, 512, 1000, 1024, 1025, 1032] {
-        for n in [1, 9, 33, 70] {
-            if n * c > 18_000 {
+        for n in [1, 9, 40] {
+            if n * c > 11_000 {
                 continue;
             }
             for (p, write, shift) in [(0.3, Write::Set, 0.0), (0.0, Write::Add, 30.0)] {
