@@ -1,20 +1,24 @@
-// A step of incremental decoding: attention of one new query a row over the row's cache, and caches that go on as others.
+// A step of incremental decoding: attention of one new query a row over the row's cache, and caches that go on as
+// others.
 //
 //   cache[r,at] = (k[r], v[r]);  s[j] = scale * chain_d(q[d], k[j,d]) for j = 0 .. at
 //   m = max_j s;  p[j] = exp(s[j] - m);  l = lane_sum(p);  out[d] = chain_j(p[j], v[j,d]) * (1 / l)
 //
-// mod.rs is the contract: every operation is rounded as IEEE 754 says and none is contracted, so the bits are the CPU's.
+// mod.rs is the contract: every operation is rounded as IEEE 754 says and none is contracted, so the bits are the
+// CPU's. 16-bit queries, keys and values are widened first, and `out` is rounded once, at the end.
 //
-// Shapes: qkv (R, 3C), a row being q, k, v; cache (R, max_len, 2C), a position being k, v; out (R, C); C = NH * HS; head h
-// has the columns h * HS .. (h + 1) * HS. Any sizes and alignment.
+// Shapes: qkv (R, 3C), a row being q, k, v; cache (R, max_len, 2C), a position being k, v; out (R, C); C = NH * HS;
+// head h has the columns h * HS .. (h + 1) * HS. Any sizes and alignment.
+// Types: T for all of them; float for scores, weights and sums.
 //
-// Launch: grid (R * NH), block (128), dynamic shared memory for q and the scores, HS + max_len floats; set in decode_cuda.rs.
+// Launch: grid (R * NH), block (128), dynamic shared memory for q and the scores, HS + max_len floats; set in
+// decode_cuda.rs.
 //
-// Traffic: the positions' keys and values are read once, the floor of 8 (at + 1) HS bytes a head.
+// Traffic: the positions' keys and values are read once, the floor of 2 (at + 1) HS sizeof(T) bytes a head.
 //
-// Keys: a warp takes 32 of them, 32 columns at a time, through a tile in shared memory. It reads a key's columns side by
-// side, four sectors a request, 16 requests before it waits; a thread then goes along its own key's row of the tile. Rows
-// of 33 floats: neither way has a bank conflict.
+// Keys: a warp takes 32 of them, 32 columns at a time, through a tile in shared memory. It reads a key's columns side
+// by side, four sectors of f32 a request, 16 requests before it waits; a thread then goes along its own key's row of
+// the tile. Rows of 33 floats: neither way has a bank conflict.
 // Values: a thread has a column and reads it from position to position; its neighbours read the neighbouring columns.
 //
 // Order: chains over d and over j are one thread's; l is taken by every warp for itself in lane order.
@@ -37,16 +41,17 @@ __device__ __forceinline__ float score(const T* k, u64 stride, int n, const floa
     float sum = 0.0f;
     for (int d0 = 0; d0 < HS; d0 += 32) {
         int width = min(32, HS - d0);
-        for (int r0 = 0; r0 < n; r0 += AT_ONCE) {
-            T x[AT_ONCE];
+        if (lane < width) {
+            const T* column = k + d0 + lane;
+            int r = 0;
+            for (; r + AT_ONCE <= n; r += AT_ONCE) {
+                T x[AT_ONCE];
 #pragma unroll
-            for (int i = 0; i < AT_ONCE; i++) {
-                if (r0 + i < n && lane < width) x[i] = k[(r0 + i) * stride + d0 + lane];
-            }
+                for (int i = 0; i < AT_ONCE; i++, column += stride) x[i] = *column;
 #pragma unroll
-            for (int i = 0; i < AT_ONCE; i++) {
-                if (r0 + i < n && lane < width) tile[r0 + i][lane] = to_float(x[i]);
+                for (int i = 0; i < AT_ONCE; i++) tile[r + i][lane] = to_float(x[i]);
             }
+            for (; r < n; r++, column += stride) tile[r][lane] = to_float(*column);
         }
         __syncwarp();
         if (lane < n) {
@@ -89,11 +94,11 @@ __device__ __forceinline__ float weigh(const T* v, u64 stride, int n, const floa
     for (; j + AT_ONCE <= n; j += AT_ONCE) {
         T x[AT_ONCE];
 #pragma unroll
-        for (int i = 0; i < AT_ONCE; i++) x[i] = v[(j + i) * stride];
+        for (int i = 0; i < AT_ONCE; i++, v += stride) x[i] = *v;
 #pragma unroll
         for (int i = 0; i < AT_ONCE; i++) sum = __fmaf_rn(p[j + i], to_float(x[i]), sum);
     }
-    for (; j < n; j++) sum = __fmaf_rn(p[j], to_float(v[j * stride]), sum);
+    for (; j < n; j++, v += stride) sum = __fmaf_rn(p[j], to_float(*v), sum);
     return sum;
 }
 
@@ -127,39 +132,49 @@ __device__ __forceinline__ void cached_attention(T* out, T* cache, const T* qkv,
     }
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS)
-    cached_attention_f32(float* out, float* cache, const float* qkv, int NH, int HS, int max_len, int at, float scale) {
-    cached_attention(out, cache, qkv, NH, HS, max_len, at, scale);
-}
+#define ENTRY(NAME, T)                                                                                            \
+    extern "C" __global__ void __launch_bounds__(THREADS)                                                         \
+        cached_attention_##NAME(T* out, T* cache, const T* qkv, int NH, int HS, int max_len, int at, float scale) { \
+        cached_attention(out, cache, qkv, NH, HS, max_len, at, scale);                                            \
+    }
+
+ENTRY(f32, float)
+ENTRY(bf16, bf16)
+ENTRY(f16, f16)
 
 // Row r of `to` becomes the first n values of row parents[r] of `from`.
 //
-// Shapes: from, to (R, row), apart from each other; parents (R); n <= row. Any alignment.
+// Shapes: from, to (R, row), apart from each other; parents (R); n <= row. Any alignment. Bits is as long as a value.
 //
-// Launch: grid (R * parts), block (256): a block copies a part of 4096 values. Traffic: 8 n bytes a row, the floor; four
-// values an access where everything is aligned to 16 bytes, and four accesses before the first is waited for.
-template <typename T, typename Four>
-__device__ __forceinline__ void reorder(T* to, const T* from, const u32* parents, int row, int n, int parts) {
-    constexpr int EACH = 4, PART = 256 * EACH * 4;
+// Launch: grid (R * parts), block (256): a block copies a part of 16 KiB. Traffic: 2 n sizeof(Bits) bytes a row, the
+// floor; 16 bytes an access where everything is aligned to them, and four accesses before the first is waited for.
+template <typename Bits>
+__device__ __forceinline__ void reorder(Bits* to, const Bits* from, const u32* parents, int row, int n, int parts) {
+    constexpr int THREADS = 256, EACH = 4, WIDE = 16 / sizeof(Bits), PART = THREADS * EACH * WIDE;
     int r = blockIdx.x / parts, start = blockIdx.x % parts * PART, count = min(PART, n - start);
     to += (u64)r * row + start;
     from += (u64)parents[r] * row + start;
-    int fours = (((u64)to | (u64)from) & (sizeof(Four) - 1)) == 0 ? count / 4 : 0;
-    Four x[EACH];
+    int wide = (((u64)to | (u64)from) & 15) == 0 ? count / WIDE : 0;
+    uint4 x[EACH];
 #pragma unroll
     for (int i = 0; i < EACH; i++) {
-        int four = i * 256 + threadIdx.x;
-        if (four < fours) x[i] = ((const Four*)from)[four];
+        int at = i * THREADS + threadIdx.x;
+        if (at < wide) x[i] = ((const uint4*)from)[at];
     }
 #pragma unroll
     for (int i = 0; i < EACH; i++) {
-        int four = i * 256 + threadIdx.x;
-        if (four < fours) ((Four*)to)[four] = x[i];
+        int at = i * THREADS + threadIdx.x;
+        if (at < wide) ((uint4*)to)[at] = x[i];
     }
-    for (int i = 4 * fours + threadIdx.x; i < count; i += 256) to[i] = from[i];
+    for (int i = WIDE * wide + threadIdx.x; i < count; i += THREADS) to[i] = from[i];
 }
 
 extern "C" __global__ void __launch_bounds__(256)
-    reorder_cache_f32(float* to, const float* from, const u32* parents, int row, int n, int parts) {
-    reorder<float, float4>(to, from, parents, row, n, parts);
+    reorder_cache_32(u32* to, const u32* from, const u32* parents, int row, int n, int parts) {
+    reorder(to, from, parents, row, n, parts);
+}
+
+extern "C" __global__ void __launch_bounds__(256)
+    reorder_cache_16(unsigned short* to, const unsigned short* from, const u32* parents, int row, int n, int parts) {
+    reorder(to, from, parents, row, n, parts);
 }

@@ -4,24 +4,27 @@
 //   loss = fma(-u, zs, fma(-c, z[t], ln l));  dlogits[v] = fma(e[v], a, -k), and less c * grad_scale at the target t
 //   u = eps / V, c = 1 - eps, a = grad_scale / l, k = u * grad_scale;  log-softmax: z[v] - ln l
 //
-// mod.rs is the contract: every operation is rounded as IEEE 754 says and none is contracted, so the bits are the CPU's.
+// mod.rs is the contract: every operation is rounded as IEEE 754 says and none is contracted, so the bits are the
+// CPU's. 16-bit logits are widened first, and their gradient is rounded once, at the end.
 //
 // Shapes: logits (N, V), any alignment; targets, loss, nll, hit (N); grad_scale (1), in device memory.
-// Types: float throughout.
+// Types: T for the logits and their gradient; float for the rest, and for what log-softmax writes.
 //
-// Launch: grid (N), block (32 W), W from 4 to 16 by V; dynamic shared memory for the row (V + 3 floats), and for log-softmax
-// and rows that are not kept a ring of 2 * CHUNK floats; set in cuda.rs. Requires N, V < 2^31, targets below V or `ignore`.
+// Launch: grid (N), block (32 W), W from 4 to 16 by V; dynamic shared memory for the row (V + 3 floats), and for
+// log-softmax and rows that are not kept a ring of 2 * CHUNK floats; set in cuda.rs. Requires N, V < 2^31, targets
+// below V or `ignore`.
 //
-// Traffic: a row that fits is kept in shared memory, so its logits are read once and written once, the floor of 8 N V bytes
-// (4 N V for evaluate). A thread asks for eight times four neighbouring logits before it looks at any: 64 KiB in flight for
-// a block of 512 threads, so one block a multiprocessor, as V = 32000 allows, still keeps the memory busy. Rows that do not
-// fit (V above some 41,000 on sm_80, 57,000 on sm_90) are read three times, kernels `_reread`.
+// Traffic: a row that fits is kept in shared memory, so its logits are read once and written once, the floor of 2 N V
+// sizeof(T) bytes (half of it for evaluate). A thread asks for eight times four neighbouring logits before it looks at
+// any: 64 KiB in flight for a block of 512 threads in f32, so one block a multiprocessor, as V = 32000 allows, still
+// keeps the memory busy. Rows that do not fit (V above some 41,000 on sm_80, 57,000 on sm_90) are read three times,
+// kernels `_reread`.
 //
-// Order: the contract's lane order makes a sum a warp's work: V / 32 dependent additions, 4000 cycles at V = 32000. A warp a
-// row would also have the exponentials to do, four times as long, and with 1000 rows in flight the logits would have left
-// the caches between the passes. So a block takes a row, and goes through it in chunks: while warp 0 adds z of chunk i, the
-// other warps make e of chunk i - 1 and warp 1 adds e of chunk i - 2. All are ready at about the same time, and the whole
-// takes less than the memory takes for the row.
+// Order: the contract's lane order makes a sum a warp's work: V / 32 dependent additions, 4000 cycles at V = 32000. A
+// warp a row would also have the exponentials to do, four times as long, and with 1000 rows in flight the logits would
+// have left the caches between the passes. So a block takes a row, and goes through it in chunks: while warp 0 adds z
+// of chunk i, the other warps make e of chunk i - 1 and warp 1 adds e of chunk i - 2. All are ready at about the same
+// time, and the whole takes less than the memory takes for a row of f32, about as long as for one of 16 bits.
 
 #include "element.cuh"
 #include "lanes.cuh"
@@ -30,8 +33,26 @@
 // Values of a stage: four for each of 14 warps' lanes.
 constexpr int CHUNK = 14 * 32 * 4;
 constexpr int MAX_WARPS = 16;
+constexpr int NO_TARGET = -1;
 
 __device__ __forceinline__ float minus_infinity() { return __int_as_float(0xff800000); }
+
+// Four neighbouring values in one access.
+__device__ __forceinline__ float4 load4(const float* from) { return *(const float4*)from; }
+
+__device__ __forceinline__ void store4(float* to, float4 x) { *(float4*)to = x; }
+
+template <typename T>
+__device__ __forceinline__ float4 load4(const T* from) {
+    ushort4 x = *(const ushort4*)from;
+    return float4{to_float(T{x.x}), to_float(T{x.y}), to_float(T{x.z}), to_float(T{x.w})};
+}
+
+template <typename T>
+__device__ __forceinline__ void store4(T* to, float4 x) {
+    *(ushort4*)to = ushort4{from_float<T>(x.x).bits, from_float<T>(x.y).bits, from_float<T>(x.z).bits,
+                            from_float<T>(x.w).bits};
+}
 
 // A row's logits, and the exponentials made of them.
 //
@@ -58,7 +79,16 @@ struct Row {
 
     __device__ __forceinline__ float x(int v) const { return KEPT ? kept[v] : to_float(global[v]); }
 
-    __device__ __forceinline__ float& e(int v) const { return IN_PLACE ? kept[v] : ring[v % (2 * CHUNK)]; }
+    // e of a chunk: value v lies at [v].
+    struct Exponentials {
+        float* start;
+        int less;
+        __device__ __forceinline__ float& operator[](int v) const { return start[v - less]; }
+    };
+
+    __device__ __forceinline__ Exponentials e(int chunk) const {
+        return IN_PLACE ? Exponentials{kept, 0} : Exponentials{ring, (chunk & ~1) * CHUNK};
+    }
 
     // The value of head or tail that is this thread's, or V.
     __device__ __forceinline__ int single() const {
@@ -66,12 +96,13 @@ struct Row {
         return min(v < head ? v : v + 4 * fours, V);
     }
 
-    // Reads the row; returns its largest value, NaN passed over, to every thread.
+    // Reads the row; returns its largest value, NaN passed over, to every thread. Of 0 and -0 it may be either: what is
+    // made of them does not tell.
     __device__ __forceinline__ float load() const {
         constexpr int AT_ONCE = 8;
         __shared__ float largest[MAX_WARPS];
         float m = minus_infinity();
-        auto take_in = [&](float x) { m = x > m ? x : m; };
+        auto take_in = [&](float x) { m = fmaxf(x, m); };
         for (int start = threadIdx.x; start < fours; start += AT_ONCE * blockDim.x) {
             float4 x[AT_ONCE];
 #pragma unroll
@@ -110,7 +141,6 @@ struct Row {
         int warp = threadIdx.x / 32, lane = threadIdx.x % 32, chunks = (V + CHUNK - 1) / CHUNK;
         float sum = 0.0f;
         for (int stage = want_z ? 0 : 1; stage < chunks + 2; stage++) {
-            // Chunk `stage - warp`, the exponentials' coming between: 0, 2, 1.
             int chunk = warp == 0 ? stage : warp == 1 ? stage - 2 : stage - 1;
             int start = chunk * CHUNK, end = min(start + CHUNK, V);
             if (chunk >= 0 && chunk < chunks) {
@@ -120,10 +150,15 @@ struct Row {
                         for (int v = start + lane; v < end; v += 32) sum = __fadd_rn(sum, __fsub_rn(x(v), m));
                     }
                 } else if (warp == 1) {
+                    Exponentials made = e(chunk);
 #pragma unroll 8
-                    for (int v = start + lane; v < end; v += 32) sum = __fadd_rn(sum, e(v));
+                    for (int v = start + lane; v < end; v += 32) sum = __fadd_rn(sum, made[v]);
                 } else {
-                    exponentials(m, start + threadIdx.x - 64, end, blockDim.x - 64);
+                    int each = 32 * AT_ONCE, stride = blockDim.x / 32 - 2;
+                    Exponentials made = e(chunk);
+                    for (start += (warp - 2) * each; start < end; start += stride * each) {
+                        exponentials(made, m, start + lane, end, start + each <= end);
+                    }
                 }
             }
             __syncthreads();
@@ -135,39 +170,49 @@ struct Row {
         return both;
     }
 
-    // e of every `stride`th value; four logits are read before any is replaced.
-    __device__ __forceinline__ void exponentials(float m, int start, int end, int stride) const {
-        for (; start < end; start += 4 * stride) {
-            float z[4];
+    // e of this lane's values from v on, below `end`; all logits are read before any is replaced.
+    static constexpr int AT_ONCE = 4;
+    __device__ __forceinline__ void exponentials(Exponentials made, float m, int v, int end, bool all) const {
+        float z[AT_ONCE];
+        if (all) {
 #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                int v = start + i * stride;
-                z[i] = v < end ? __fsub_rn(x(v), m) : 0.0f;
-            }
+            for (int i = 0; i < AT_ONCE; i++) z[i] = __fsub_rn(x(v + 32 * i), m);
 #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                int v = start + i * stride;
-                if (v < end) e(v) = exp_nonpositive(z[i]);
-            }
+            for (int i = 0; i < AT_ONCE; i++) made[v + 32 * i] = exp_nonpositive(z[i]);
+        } else {
+#pragma unroll 1
+            for (; v < end; v += 32) made[v] = exp_nonpositive(__fsub_rn(x(v), m));
         }
     }
 
-    // Writes y(v, x(v)) for every v; x(v) is e(v) once that has taken its place.
-    template <typename Y>
-    __device__ __forceinline__ void store(T* out, Y y) const {
-#pragma unroll 4
+    // Writes y(x(v)) for every v, less `off` for v = t; x(v) is e(v) once that has taken its place.
+    template <typename Out, typename Y>
+    __device__ __forceinline__ void store(Out* out, Y y, int t, float off) const {
+        auto one = [&](int v) {
+            float value = y(x(v));
+            out[v] = from_float<Out>(v == t ? __fsub_rn(value, off) : value);
+        };
+        if (((u64)(out + head) & (4 * sizeof(Out) - 1)) != 0) {
+            // `out` lies otherwise than the logits.
+#pragma unroll 1
+            for (int v = threadIdx.x; v < V; v += blockDim.x) one(v);
+            return;
+        }
+#pragma unroll 2
         for (int four = threadIdx.x; four < fours; four += blockDim.x) {
-            int v = head + 4 * four;
+            int v = head + 4 * four, at = t - v;
             float4 x = KEPT ? *(const float4*)(kept + v) : load4(global + v);
-            store4(out + v, float4{y(v, x.x), y(v + 1, x.y), y(v + 2, x.z), y(v + 3, x.w)});
+            x = float4{y(x.x), y(x.y), y(x.z), y(x.w)};
+            if (at >= 0 && at < 4) {
+                x.x = at == 0 ? __fsub_rn(x.x, off) : x.x;
+                x.y = at == 1 ? __fsub_rn(x.y, off) : x.y;
+                x.z = at == 2 ? __fsub_rn(x.z, off) : x.z;
+                x.w = at == 3 ? __fsub_rn(x.w, off) : x.w;
+            }
+            store4(out + v, x);
         }
-        int v = single();
-        if (v < V) out[v] = from_float<T>(y(v, x(v)));
+        if (single() < V) one(single());
     }
-
-    static __device__ __forceinline__ float4 load4(const float* from) { return *(const float4*)from; }
-
-    static __device__ __forceinline__ void store4(float* to, float4 x) { *(float4*)to = x; }
 };
 
 // A row's loss from z at the target, ln l and zs.
@@ -185,6 +230,7 @@ __device__ __forceinline__ void forward_backward(T* logits, float* loss, const u
     T* dlogits = logits + (u64)blockIdx.x * V;
     u32 target = targets[blockIdx.x];
     if (target == ignore) {
+#pragma unroll 1
         for (int v = threadIdx.x; v < V; v += blockDim.x) dlogits[v] = from_float<T>(0.0f);
         if (threadIdx.x == 0) loss[blockIdx.x] = 0.0f;
         return;
@@ -195,10 +241,8 @@ __device__ __forceinline__ void forward_backward(T* logits, float* loss, const u
     float l = sums.x, zs = sums.y, g = *grad_scale;
     float a = __fdiv_rn(g, l), k = __fmul_rn(__fdiv_rn(smoothing, (float)V), g);
     float off = __fmul_rn(__fsub_rn(1.0f, smoothing), g);
-    row.store(dlogits, [&](int v, float x) {
-        float y = __fmaf_rn(KEPT ? x : exp_nonpositive(__fsub_rn(x, m)), a, -k);
-        return v == target ? __fsub_rn(y, off) : y;
-    });
+    auto gradient = [&](float x) { return __fmaf_rn(KEPT ? x : exp_nonpositive(__fsub_rn(x, m)), a, -k); };
+    row.store(dlogits, gradient, target, off);
     if (threadIdx.x == 0) loss[blockIdx.x] = row_loss(__fsub_rn(x_target, m), ln_rn(l), zs, smoothing, V);
 }
 
@@ -227,9 +271,10 @@ __device__ __forceinline__ void evaluate(const T* logits, float* loss, float* nl
     }
 }
 
+// `out` may be the logits' own memory, if both have one type.
 template <typename T, bool KEPT>
-__device__ __forceinline__ void log_softmax(T* x, int V, float* shared) {
-    Row<T, KEPT, false> row(x, V, shared);
+__device__ __forceinline__ void log_softmax(float* out, const T* logits, int V, float* shared) {
+    Row<T, KEPT, false> row(logits, V, shared);
     float m = row.load();
     float l = row.sums(m, false).x;
     // One logarithm for all: it is f64, of which some devices do few.
@@ -237,29 +282,37 @@ __device__ __forceinline__ void log_softmax(T* x, int V, float* shared) {
     if (threadIdx.x == 0) log_l = ln_rn(l);
     __syncthreads();
     float less = log_l;
-    row.store(x + (u64)blockIdx.x * V, [&](int, float x) { return __fsub_rn(__fsub_rn(x, m), less); });
+    row.store(out + (u64)blockIdx.x * V, [&](float x) { return __fsub_rn(__fsub_rn(x, m), less); }, NO_TARGET, 0.0f);
 }
 
 extern __shared__ float4 shared_memory[];
 
-#define BLOCK extern "C" __global__ void __launch_bounds__(32 * MAX_WARPS)
-#define ENTRIES(NAME, T, KEPT)                                                                                          \
-    BLOCK cross_entropy_forward_backward_##NAME(T* logits, float* loss, const u32* targets, const float* grad_scale,     \
-                                                u32 ignore, float smoothing, int V) {                                   \
-        forward_backward<T, KEPT>(logits, loss, targets, grad_scale, ignore, smoothing, V, (float*)shared_memory);       \
-    }                                                                                                                   \
-    BLOCK cross_entropy_evaluate_##NAME(const T* logits, float* loss, float* nll, u32* hit, const u32* targets,          \
-                                        u32 ignore, float smoothing, int V) {                                           \
-        evaluate<T, KEPT>(logits, loss, nll, hit, targets, ignore, smoothing, V, (float*)shared_memory);                 \
-    }                                                                                                                   \
-    BLOCK log_softmax_##NAME(T* x, int V) { log_softmax<T, KEPT>(x, V, (float*)shared_memory); }
+#define BLOCK extern "C" __global__ void __launch_bounds__(32 * MAX_WARPS, 1)
+#define ENTRIES(NAME, T, KEPT)                                                                                     \
+    BLOCK cross_entropy_forward_backward_##NAME(T* logits, float* loss, const u32* targets,                        \
+                                                const float* grad_scale, u32 ignore, float smoothing, int V) {     \
+        float* shared = (float*)shared_memory;                                                                     \
+        forward_backward<T, KEPT>(logits, loss, targets, grad_scale, ignore, smoothing, V, shared);                \
+    }                                                                                                              \
+    BLOCK cross_entropy_evaluate_##NAME(const T* logits, float* loss, float* nll, u32* hit, const u32* targets,    \
+                                        u32 ignore, float smoothing, int V) {                                      \
+        float* shared = (float*)shared_memory;                                                                     \
+        evaluate<T, KEPT>(logits, loss, nll, hit, targets, ignore, smoothing, V, shared);                          \
+    }                                                                                                              \
+    BLOCK log_softmax_##NAME(float* out, const T* logits, int V) {                                                 \
+        log_softmax<T, KEPT>(out, logits, V, (float*)shared_memory);                                               \
+    }
 
 ENTRIES(f32, float, true)
 ENTRIES(f32_reread, float, false)
+ENTRIES(bf16, bf16, true)
+ENTRIES(bf16_reread, bf16, false)
+ENTRIES(f16, f16, true)
+ENTRIES(f16_reread, f16, false)
 
-// The sum of the losses in f64, in ascending order of the rows: one warp. All lanes add the same values; what a lane does of
-// its own is to fetch and to widen four of each 128, the next four while those are added. N additions, one after the
-// other, are the time: 16 microseconds for 4096 rows.
+// The sum of the losses in f64, in ascending order of the rows: one warp. All lanes add the same values; what a lane
+// does of its own is to fetch and to widen four of each 128, the next four while those are added. N additions, one
+// after the other, are the time: some 20 microseconds for 4096 rows.
 //
 // Launch: one block of 32 threads.
 extern "C" __global__ void __launch_bounds__(32) total_loss(double* total, const float* loss, int N) {
@@ -283,7 +336,7 @@ extern "C" __global__ void __launch_bounds__(32) total_loss(double* total, const
 #pragma unroll
         for (int i = 0; i < EACH; i++) {
             // Behind the last row zeros are added, which change nothing: no partial sum is -0.
-#pragma unroll
+#pragma unroll 8
             for (int from = 0; from < 32; from++) sum = __dadd_rn(sum, __shfl_sync(ALL_LANES, mine[i], from));
         }
     }

@@ -25,6 +25,8 @@
 //! - `a = grad_scale / l`, `k = u * grad_scale`; `dlogits[v] = fma(e[v], a, -k)`, and at the target
 //!   `fma(e[t], a, -k) - c * grad_scale`.
 //! - log-softmax: `z[v] - log_l`.
+//! - 16-bit logits (on a CUDA device) are widened to f32, which is exact; their gradient is rounded to them once, at the
+//!   end, and overflows to infinity. Losses and log-softmax are f32.
 //!
 //! A NaN anywhere in a row, a +infinity, or nothing but -infinity makes its loss and its whole gradient NaN. A logit of
 //! -infinity is a probability of 0: harmless when eps is 0 and it is not the target, an infinite loss otherwise.

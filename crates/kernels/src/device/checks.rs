@@ -28,8 +28,8 @@ impl Cache {
     /// Checks the position `at`, and the lengths of `qkv`, the cache and `out`; returns HS.
     ///
     /// # Errors
-    /// [`Error::Length`] names the buffer; [`Error::Index`] if there is no room for position `at`; [`Error::Size`] if there
-    /// are no columns, or not as many for each head.
+    /// [`Error::Length`] names the buffer; [`Error::Index`] if there is no room for position `at`; [`Error::Size`] if
+    /// there are no columns, or not as many for each head.
     pub(crate) fn check_attention(
         self,
         n_heads: usize,
@@ -58,8 +58,8 @@ impl Cache {
     /// Checks the parents, the number of positions, and the lengths of both caches; returns that of a row.
     ///
     /// # Errors
-    /// [`Error::Length`] names the buffer; [`Error::Size`] if there are not `len` positions; [`Error::Index`] for a parent
-    /// that is no row.
+    /// [`Error::Length`] names the buffer; [`Error::Size`] if there are not `len` positions; [`Error::Index`] for a
+    /// parent that is no row.
     pub(crate) fn check_reorder(self, len: usize, parents: &[u32], from: usize, to: usize) -> Result<usize, Error> {
         const OP: &str = REORDER_CACHE;
         let Cache { rows, max_len, c } = self;

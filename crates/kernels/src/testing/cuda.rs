@@ -45,6 +45,19 @@ pub(crate) fn counted(run: impl FnOnce()) -> Option<Arc<LaunchRecord>> {
     Some(launch.expect("a launch was counted"))
 }
 
+/// That a launch reads and writes no more device memory than `floor` bytes and `slack` sectors of 32, in no more requests
+/// than must be, and has no bank conflicts.
+#[track_caller]
+pub(crate) fn check_accesses(launch: &LaunchRecord, (read, written): (usize, usize), slack: usize) {
+    let memory = &launch.counters.memory;
+    let bytes = [memory.dram_read_bytes(), memory.dram_written_bytes()];
+    assert!(bytes[0] <= (read + 32 * slack) as u64, "{}: reads {} bytes, not {read}", launch.kernel, bytes[0]);
+    assert!(bytes[1] <= (written + 32 * slack) as u64, "{}: writes {} bytes, not {written}", launch.kernel, bytes[1]);
+    assert_eq!(memory.global().excessive_sectors(), 0, "{}", launch.kernel);
+    assert_eq!(memory.shared().excessive_wavefronts(), 0, "{}", launch.kernel);
+    assert_eq!(memory.local().requests, 0, "{}", launch.kernel);
+}
+
 impl Deref for Device {
     type Target = Queue;
     fn deref(&self) -> &Queue {

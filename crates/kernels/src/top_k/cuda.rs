@@ -5,13 +5,13 @@ mod tests;
 
 use super::{OP, check};
 use crate::Error;
-use crate::cuda::{Queue, View, ViewMut, WARP, driver, int};
+use crate::cuda::{ByElement, Element, Queue, View, ViewMut, WARP, driver, int};
 use cudarc::driver::{CudaFunction, LaunchConfig, PushKernelArg};
 
 /// The kernels, loaded.
 #[derive(Debug)]
 pub struct Kernels {
-    top_k: CudaFunction,
+    top_k: ByElement<CudaFunction>,
 }
 
 /// Where the results go.
@@ -30,14 +30,21 @@ impl Kernels {
     /// [`Error::Driver`] as [`Queue::load`].
     pub fn load(queue: &Queue) -> Result<Self, Error> {
         let module = queue.load(OP, include_str!("top_k.ptx"))?;
-        Ok(Kernels { top_k: module.function("top_k_f32")? })
+        Ok(Kernels { top_k: ByElement::load(|name| module.function(&format!("top_k_{name}")))? })
     }
 
-    /// [`super::top_k`].
+    /// [`super::top_k`], of scores of any type.
     ///
     /// # Errors
     /// Those of [`super::top_k`]; [`Error::Size`] for sizes beyond 2^31; [`Error::Queue`]; [`Error::Driver`].
-    pub fn top_k(&self, queue: &Queue, scores: View<'_>, v: usize, k: usize, out: CudaOutput<'_>) -> Result<(), Error> {
+    pub fn top_k<T: Element>(
+        &self,
+        queue: &Queue,
+        scores: View<'_, T>,
+        v: usize,
+        k: usize,
+        out: CudaOutput<'_>,
+    ) -> Result<(), Error> {
         let CudaOutput { mut values, mut indices } = out;
         let n = check(scores.len(), v, k, values.len(), indices.len())?;
         scores.check_queue(OP, "scores", queue)?;
@@ -50,11 +57,11 @@ impl Kernels {
             return Ok(());
         }
         let launch = LaunchConfig { grid_dim: (n as u32, 1, 1), block_dim: (warps * WARP, 1, 1), shared_mem_bytes: 0 };
-        let mut args = queue.stream().launch_builder(&self.top_k);
+        let mut args = queue.stream().launch_builder(self.top_k.of::<T>());
         args.arg(values.pointer()).arg(indices.pointer()).arg(scores.pointer()).arg(&v).arg(&k);
-        // SAFETY: the kernel's parameters in number, order and type. scores hold N * V values, values and indices N * k, as
-        // checked; block n of N reads row n of the former and writes row n of the latter, since k is at most V. values and
-        // indices are borrowed mutably, and all is memory of this queue.
+        // SAFETY: the kernel's parameters in number, order and type, T being its own. scores hold N * V values, values
+        // and indices N * k, as checked; block n of N reads row n of the former and writes row n of the latter, since k
+        // is at most V. values and indices are borrowed mutably, and all is memory of this queue.
         unsafe { args.launch(launch) }.map_err(driver(OP, "launching"))?;
         Ok(())
     }

@@ -1,15 +1,36 @@
-//! The device's bits are the CPU's, over whole sequences of steps.
+//! The device's bits are the CPU's. With 16-bit values too: they are widened exactly, the arithmetic is that of f32,
+//! and `out` is rounded once. So what bounds the error of f32 bounds theirs, with half a unit in the last place more.
 
 use super::Kernels;
 use crate::Error;
-use crate::cuda::{Buffer, Indices, Queue};
+use crate::cuda::{Bf16, Buffer, Element, F16, Indices, Queue};
 use crate::device::{Cache, Cpu, Device};
-use crate::testing::{bits, bits_but_nan, cuda::device, values};
+use crate::testing::cuda::{check_accesses, counted, device};
+use crate::testing::{bits_but_nan, values};
 use noam_emulator::driver::control::set_block_order;
 use noam_emulator::exec::BlockOrder;
 
-/// One step on both devices, from the same cache, which is then that of both; `before` values lie in front of every part.
-fn step(
+/// As values of T, and back.
+fn rounded<T: Element>(x: &[f32]) -> Vec<f32> {
+    x.iter().map(|&x| T::from_f32(x).to_f32()).collect()
+}
+
+/// A buffer of `before` sevens and these values.
+fn padded<T: Element>(queue: &Queue, x: &[f32], before: usize) -> Buffer<T> {
+    let x = std::iter::repeat_n(&7.0, before).chain(x);
+    Buffer::from_host(queue, &x.map(|&x| T::from_f32(x)).collect::<Vec<T>>()).unwrap()
+}
+
+/// What a buffer holds behind `before` sevens.
+fn unpadded<T: Element>(buffer: &Buffer<T>, before: usize) -> Vec<f32> {
+    let mut x: Vec<f32> = buffer.read().unwrap().into_iter().map(T::to_f32).collect();
+    assert!(x.drain(..before).all(|x| x == 7.0));
+    x
+}
+
+/// One step on both devices, from the same cache, which is then that of both; `before` values lie in front of every
+/// part.
+fn step<T: Element>(
     queue: &Queue,
     kernels: &Kernels,
     (dims, nh, at, before): (Cache, usize, usize, usize),
@@ -17,24 +38,26 @@ fn step(
     cache: &mut [f32],
 ) -> Vec<f32> {
     let Cache { rows, c, .. } = dims;
-    let on_device = |x: &[f32]| Buffer::from_host(queue, &[vec![7.0; before], x.to_vec()].concat()).unwrap();
-    let (qkv_there, mut cache_there, mut out_there) =
-        (on_device(qkv), on_device(cache), on_device(&vec![7.0; rows * c]));
-    let qkv_part = qkv_there.view().part(before, qkv.len());
+    let qkv = rounded::<T>(qkv);
+    let in_cache = rounded::<T>(cache);
+    cache.copy_from_slice(&in_cache);
+    let qkv_there = padded::<T>(queue, &qkv, before);
+    let mut cache_there = padded::<T>(queue, cache, before);
+    let mut out_there = padded::<T>(queue, &vec![7.0; rows * c], before);
     let [cache_part] = cache_there.view_mut().split([(before, cache.len())]);
     let [out_part] = out_there.view_mut().split([(before, rows * c)]);
+    let qkv_part = qkv_there.view().part(before, qkv.len());
     kernels.cached_attention(queue, dims, nh, at, qkv_part, (cache_part, out_part)).unwrap();
 
     let mut out = vec![7.0; rows * c];
-    Cpu::new().cached_attention(dims, nh, at, qkv, cache, &mut out).unwrap();
-    let place = format!("{dims:?}, NH {nh}, at {at}, {before} values before");
-    assert!(bits(&cache_there.read().unwrap()[before..]) == bits(cache), "cache, {place}");
-    assert!(bits_but_nan(&out_there.read().unwrap()[before..]) == bits_but_nan(&out), "out, {place}");
+    Cpu::new().cached_attention(dims, nh, at, &qkv, cache, &mut out).unwrap();
+    let place = format!("{}, {dims:?}, NH {nh}, at {at}, {before} values before", T::NAME);
+    assert!(bits_but_nan(&unpadded(&cache_there, before)) == bits_but_nan(cache), "cache, {place}");
+    assert!(bits_but_nan(&unpadded(&out_there, before)) == bits_but_nan(&rounded::<T>(&out)), "out, {place}");
     out
 }
 
-#[test]
-fn the_devices_bits_are_the_cpus() {
+fn has_the_cpus_bits<T: Element>() {
     let queue = device();
     let kernels = Kernels::load(&queue).unwrap();
     // Head sizes around the tile's 32 columns; positions around its 32 keys and the block's 128.
@@ -59,14 +82,35 @@ fn the_devices_bits_are_the_cpus() {
             }
             filled = at + 1;
             let qkv = values(rows * 3 * dims.c, 9 + at as u32, 0.0);
-            let out = step(&queue, &kernels, (dims, nh, at, before), &qkv, &mut cache);
+            let out = step::<T>(&queue, &kernels, (dims, nh, at, before), &qkv, &mut cache);
             assert!(out.iter().all(|x| x.is_finite()));
         }
     }
 }
 
 #[test]
+fn the_devices_bits_are_the_cpus() {
+    has_the_cpus_bits::<f32>();
+}
+
+#[test]
+fn bf16_has_the_bits_of_f32_rounded_once() {
+    has_the_cpus_bits::<Bf16>();
+    awkward_values::<Bf16>();
+}
+
+#[test]
+fn f16_has_the_bits_of_f32_rounded_once() {
+    has_the_cpus_bits::<F16>();
+    awkward_values::<F16>();
+}
+
+#[test]
 fn awkward_values_have_the_cpus_bits() {
+    awkward_values::<f32>();
+}
+
+fn awkward_values<T: Element>() {
     const AWKWARD: [f32; 9] =
         [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e-40, -1e30, 3e38, -0.0, 1e4, f32::MIN_POSITIVE];
     let queue = device();
@@ -78,19 +122,41 @@ fn awkward_values_have_the_cpus_bits() {
         for (row, value) in AWKWARD.into_iter().enumerate() {
             cache[(row * 40 + 3 * row) * 48 + column] = value;
         }
-        step(&queue, &kernels, (dims, 3, 36, 0), &qkv, &mut cache);
+        step::<T>(&queue, &kernels, (dims, 3, 36, 0), &qkv, &mut cache);
         // In the query and the new position.
         let mut qkv = qkv;
         let mut cache = values(9 * 40 * 48, 3, 0.0);
         for (row, value) in AWKWARD.into_iter().enumerate() {
             qkv[row * 72 + column] = value;
         }
-        step(&queue, &kernels, (dims, 2, 36, 0), &qkv, &mut cache);
+        step::<T>(&queue, &kernels, (dims, 2, 36, 0), &qkv, &mut cache);
     }
     // Scores so far apart that all weights but one are zero; and all equal.
     let mut cache = values(9 * 40 * 48, 4, 1e3);
-    step(&queue, &kernels, (dims, 1, 39, 0), &values(9 * 72, 5, 1e3), &mut cache);
-    step(&queue, &kernels, (dims, 1, 39, 0), &[0.0; 9 * 72], &mut cache);
+    step::<T>(&queue, &kernels, (dims, 1, 39, 0), &values(9 * 72, 5, 1e3), &mut cache);
+    step::<T>(&queue, &kernels, (dims, 1, 39, 0), &[0.0; 9 * 72], &mut cache);
+}
+
+/// Of aligned rows, head sizes that are whole requests, and a number of positions that is whole tiles.
+fn traffic<T: Element>() {
+    let queue = device();
+    let kernels = Kernels::load(&queue).unwrap();
+    let dims = Cache { rows: 2, max_len: 70, c: 128 };
+    let (qkv, mut cache) = (values(2 * 384, 8, 0.0), values(2 * 70 * 256, 9, 0.0));
+    let launch = counted(|| {
+        step::<T>(&queue, &kernels, (dims, 2, 63, 0), &qkv, &mut cache);
+    });
+    if let Some(launch) = launch {
+        // Queries and the new position, which is written and read again; keys and values of the others.
+        let (read, written) = (2 * 384 + 2 * 64 * 256, 2 * 256 + 2 * 128);
+        check_accesses(&launch, (read * size_of::<T>(), written * size_of::<T>()), 0);
+    }
+}
+
+#[test]
+fn the_cache_is_read_once_without_conflicts() {
+    traffic::<f32>();
+    traffic::<Bf16>();
 }
 
 #[test]
@@ -101,12 +167,11 @@ fn the_order_of_blocks_does_not_matter() {
     for order in [BlockOrder::Backward, BlockOrder::Shuffled(5), BlockOrder::Forward] {
         set_block_order(order);
         let mut cache = values(4 * 12 * 48, 6, 0.0);
-        step(&queue, &kernels, (dims, 2, 11, 1), &values(4 * 72, 7, 0.0), &mut cache);
+        step::<f32>(&queue, &kernels, (dims, 2, 11, 1), &values(4 * 72, 7, 0.0), &mut cache);
     }
 }
 
-#[test]
-fn caches_go_on_as_their_parents() {
+fn reordered<T: Element>() {
     let queue = device();
     let kernels = Kernels::load(&queue).unwrap();
     // Rows shorter than an access, of several parts, and not a multiple of anything; aligned and not.
@@ -114,26 +179,33 @@ fn caches_go_on_as_their_parents() {
         (3, 4, 1, 3, 0),
         (4, 7, 3, 5, 1),
         (4, 7, 3, 7, 0),
-        (5, 20, 160, 19, 0),
-        (2, 20, 160, 20, 2),
+        (5, 20, 240, 19, 0),
+        (2, 20, 240, 20, 2),
         (2, 5, 6, 0, 0),
         (0, 5, 6, 4, 0),
         (2, 5, 0, 5, 0),
     ] {
         let dims = Cache { rows, max_len, c };
         let size = rows * max_len * 2 * c;
-        let from: Vec<f32> = (0..size).map(|i| if i % 7 == 3 { f32::NAN } else { i as f32 }).collect();
+        // Whole numbers that every type has, and NaN.
+        let from: Vec<f32> = (0..size).map(|i| if i % 7 == 3 { f32::NAN } else { (i * 31 % 251) as f32 }).collect();
         let parents: Vec<u32> = (0..rows).map(|r| (r * 2 % rows) as u32).collect();
         let mut want = vec![7.0; size];
         Cpu::new().reorder_cache(dims, len, &parents, &from, &mut want).unwrap();
-        let pad = vec![7.0; before];
-        let from = Buffer::from_host(&queue, &[&pad[..], &from].concat()).unwrap();
-        let mut to = Buffer::from_host(&queue, &vec![7.0; before + size]).unwrap();
+        let from = padded::<T>(&queue, &from, before);
+        let mut to = padded::<T>(&queue, &vec![7.0; size], before);
         let [part] = to.view_mut().split([(before, size)]);
         let parents = Indices::from_host(&queue, &parents).unwrap();
         kernels.reorder_cache(&queue, dims, len, &parents, from.view().part(before, size), part).unwrap();
-        assert_eq!(bits(&to.read().unwrap()), bits(&[&pad[..], &want].concat()), "{dims:?}, len {len}");
+        assert!(bits_but_nan(&unpadded(&to, before)) == bits_but_nan(&want), "{}, {dims:?}, len {len}", T::NAME);
     }
+}
+
+#[test]
+fn caches_go_on_as_their_parents() {
+    reordered::<f32>();
+    reordered::<Bf16>();
+    reordered::<F16>();
 }
 
 #[test]

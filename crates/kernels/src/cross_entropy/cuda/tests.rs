@@ -1,41 +1,62 @@
-//! The device's bits are the CPU's.
+//! The device's bits are the CPU's. Of 16-bit logits too: they are widened exactly, the arithmetic is that of f32, and
+//! the gradient is rounded once. So what bounds the error of f32 bounds theirs, with half a unit in the last place
+//! more.
 
 use super::Kernels;
 use crate::Error;
 use crate::cross_entropy::{self, IGNORE, Scores};
-use crate::cuda::{Buffer, Indices, Queue};
+use crate::cuda::{Bf16, Buffer, Element, F16, Indices, Queue, View, ViewMut};
 use crate::device::Targets;
-use crate::testing::{bits_but_nan, cuda::device, values, words};
+use crate::testing::cuda::{check_accesses, counted, device};
+use crate::testing::{bits_but_nan, values, words};
 use noam_emulator::driver::control::set_block_order;
 use noam_emulator::exec::BlockOrder;
 
-/// What no launch may touch: a value in front of a buffer's part and one behind it.
+/// What no launch may touch: values in front of a buffer's part and one behind it.
 const UNTOUCHED: f32 = 17.0;
 
-/// A buffer whose part `before ..` holds these values.
-struct Padded {
-    buffer: Buffer,
+/// A buffer whose part from `before` on holds these values.
+struct Padded<T = f32> {
+    buffer: Buffer<T>,
     before: usize,
 }
 
-impl Padded {
+impl<T: Element> Padded<T> {
     fn new(queue: &Queue, x: &[f32], before: usize) -> Self {
         let padded = [vec![UNTOUCHED; before], x.to_vec(), vec![UNTOUCHED]].concat();
+        let padded: Vec<T> = padded.into_iter().map(T::from_f32).collect();
         Padded { buffer: Buffer::from_host(queue, &padded).unwrap(), before }
     }
 
-    fn part(&mut self) -> crate::cuda::ViewMut<'_> {
-        let len = self.buffer.len() - self.before - 1;
+    fn len(&self) -> usize {
+        self.buffer.len() - self.before - 1
+    }
+
+    fn part(&self) -> View<'_, T> {
+        self.buffer.view().part(self.before, self.len())
+    }
+
+    fn part_mut(&mut self) -> ViewMut<'_, T> {
+        let len = self.len();
         let [part] = self.buffer.view_mut().split([(self.before, len)]);
         part
     }
 
-    fn bits(&self) -> Vec<u32> {
-        let mut x = self.buffer.read().unwrap();
+    fn values(&self) -> Vec<f32> {
+        let mut x: Vec<f32> = self.buffer.read().unwrap().into_iter().map(T::to_f32).collect();
         assert_eq!(x.pop(), Some(UNTOUCHED));
         assert!(x.drain(..self.before).all(|x| x == UNTOUCHED));
-        bits_but_nan(&x)
+        x
     }
+
+    fn bits(&self) -> Vec<u32> {
+        bits_but_nan(&self.values())
+    }
+}
+
+/// As values of T, and back.
+fn rounded<T: Element>(x: &[f32]) -> Vec<f32> {
+    x.iter().map(|&x| T::from_f32(x).to_f32()).collect()
 }
 
 /// Rows of logits with the same awkward rows among them for the same seed.
@@ -57,9 +78,9 @@ fn logits(n: usize, v: usize, seed: u32, awkward: bool) -> Vec<f32> {
     x
 }
 
-/// Everything on both devices, with the logits `before` values behind an aligned address, for the rows of `ids` from `first`
-/// on.
-fn compare(
+/// Everything on both devices, with the logits `before` values behind an aligned address, for the rows of `ids` from
+/// `first` on.
+fn compare<T: Element>(
     queue: &Queue,
     kernels: &Kernels,
     (x, v, before): (&[f32], usize, usize),
@@ -67,35 +88,44 @@ fn compare(
     (smoothing, grad_scale): (f32, f32),
 ) {
     let n = ids.len() - first;
+    let x = &rounded::<T>(x)[..];
     let (indices, scale) = (Indices::from_host(queue, ids).unwrap(), Buffer::from_host(queue, &[grad_scale]).unwrap());
     let of = Targets { ids: &indices, first, ignore, smoothing };
     let targets = cross_entropy::Targets { ids: &ids[first..], ignore, smoothing };
-    let place = format!("N {n}, V {v}, {before} values before");
+    let place = format!("{}, N {n}, V {v}, {before} values before", T::NAME);
 
     let (mut want_x, mut want_loss) = (x.to_vec(), vec![UNTOUCHED; n]);
     cross_entropy::forward_backward(&mut want_x, v, targets, grad_scale, &mut want_loss).unwrap();
-    let (mut got_x, mut got_loss) = (Padded::new(queue, x, before), Padded::new(queue, &want_loss, 1));
-    kernels.forward_backward(queue, got_x.part(), v, &of, scale.view(), got_loss.part()).unwrap();
+    let (mut got_x, mut got_loss) = (Padded::<T>::new(queue, x, before), Padded::<f32>::new(queue, &want_loss, 1));
+    kernels.forward_backward(queue, got_x.part_mut(), v, &of, scale.view(), got_loss.part_mut()).unwrap();
     assert!(got_loss.bits() == bits_but_nan(&want_loss), "loss, {place}");
-    assert!(got_x.bits() == bits_but_nan(&want_x), "dlogits, {place}");
+    assert!(got_x.bits() == bits_but_nan(&rounded::<T>(&want_x)), "dlogits, {place}");
 
     let (mut want_nll, mut want_hit) = (vec![UNTOUCHED; n], vec![17; n]);
     let out = Scores { loss: &mut want_loss, nll: &mut want_nll, hit: &mut want_hit };
     cross_entropy::evaluate(x, v, targets, out).unwrap();
-    let mut got_x = Padded::new(queue, x, before);
-    let (mut got_loss, mut got_nll) = (Padded::new(queue, &want_loss, 1), Padded::new(queue, &want_nll, 2));
+    let got_x = Padded::<T>::new(queue, x, before);
+    let (mut got_loss, mut got_nll) =
+        (Padded::<f32>::new(queue, &want_loss, 1), Padded::<f32>::new(queue, &want_nll, 2));
     let mut got_hit = Buffer::from_host(queue, &vec![17; n]).unwrap();
-    let out = (got_loss.part(), got_nll.part(), got_hit.view_mut());
-    kernels.evaluate(queue, got_x.part().into_view(), v, &of, out).unwrap();
+    let out = (got_loss.part_mut(), got_nll.part_mut(), got_hit.view_mut());
+    kernels.evaluate(queue, got_x.part(), v, &of, out).unwrap();
     assert!(got_loss.bits() == bits_but_nan(&want_loss), "loss (evaluate), {place}");
     assert!(got_nll.bits() == bits_but_nan(&want_nll), "nll, {place}");
     assert_eq!(got_hit.read().unwrap(), want_hit, "hit, {place}");
-    assert!(got_x.bits() == bits_but_nan(x), "logits of evaluate, {place}");
 
-    let mut want_x = x.to_vec();
-    cross_entropy::log_softmax_rows(&mut want_x, v).unwrap();
-    kernels.log_softmax_rows(queue, got_x.part(), v).unwrap();
-    assert!(got_x.bits() == bits_but_nan(&want_x), "log-softmax, {place}");
+    let mut want = x.to_vec();
+    cross_entropy::log_softmax_rows(&mut want, v).unwrap();
+    // Where `out` lies as the logits do, and where it lies otherwise.
+    for before in [before, before + 1] {
+        let mut got = Padded::<f32>::new(queue, &vec![0.0; n * v], before);
+        kernels.log_softmax(queue, got_x.part(), v, got.part_mut()).unwrap();
+        assert!(got.bits() == bits_but_nan(&want), "log-softmax, {place}");
+    }
+    assert!(got_x.bits() == bits_but_nan(x), "logits of evaluate and log-softmax, {place}");
+    let mut in_place = Padded::<f32>::new(queue, x, before);
+    kernels.log_softmax_rows(queue, in_place.part_mut(), v).unwrap();
+    assert!(in_place.bits() == bits_but_nan(&want), "log-softmax in place, {place}");
 }
 
 /// Every fifth row does not count.
@@ -111,13 +141,13 @@ fn the_devices_bits_are_the_cpus() {
     for (v, n) in [(1, 5), (2, 3), (3, 4), (31, 2), (32, 2), (33, 5), (257, 5), (1791, 2), (1793, 3), (3585, 2)] {
         for (before, smoothing) in [(0, 0.1), (3, 0.0)] {
             let x = logits(n, v, 3, false);
-            compare(&queue, &kernels, (&x, v, before), (&ids(n, v, IGNORE), 0, IGNORE), (smoothing, 0.01));
+            compare::<f32>(&queue, &kernels, (&x, v, before), (&ids(n, v, IGNORE), 0, IGNORE), (smoothing, 0.01));
         }
     }
-    compare(&queue, &kernels, (&[], 7, 0), (&[], 0, IGNORE), (0.1, 1.0));
+    compare::<f32>(&queue, &kernels, (&[], 7, 0), (&[], 0, IGNORE), (0.1, 1.0));
     // Padding as the id that does not count, and rows from the middle of the targets.
     let x = logits(6, 100, 4, false);
-    compare(&queue, &kernels, (&x, 100, 1), (&ids(9, 100, 0), 3, 0), (0.1, 1.0));
+    compare::<f32>(&queue, &kernels, (&x, 100, 1), (&ids(9, 100, 0), 3, 0), (0.1, 1.0));
 }
 
 #[test]
@@ -126,7 +156,7 @@ fn rows_of_many_chunks_have_the_cpus_bits() {
     let kernels = Kernels::load(&queue).unwrap();
     for (v, before, smoothing) in [(9001, 2, 0.1), (20_003, 1, 0.0)] {
         let x = logits(2, v, 5, false);
-        compare(&queue, &kernels, (&x, v, before), (&ids(2, v, IGNORE), 0, IGNORE), (smoothing, 0.3));
+        compare::<f32>(&queue, &kernels, (&x, v, before), (&ids(2, v, IGNORE), 0, IGNORE), (smoothing, 0.3));
     }
 }
 
@@ -136,12 +166,12 @@ fn rows_that_do_not_fit_into_shared_memory_have_the_cpus_bits() {
     let mut kernels = Kernels::load(&queue).unwrap();
     let v = queue.shared_bytes() as usize / 4 + 1;
     let x = logits(2, v, 6, false);
-    compare(&queue, &kernels, (&x, v, 1), (&ids(2, v, IGNORE), 0, IGNORE), (0.1, 0.3));
+    compare::<f32>(&queue, &kernels, (&x, v, 1), (&ids(2, v, IGNORE), 0, IGNORE), (0.1, 0.3));
     // On a device with hardly any shared memory, all rows are such rows.
     kernels.shared_bytes = 0;
     for (v, n, smoothing) in [(1, 5, 0.1), (33, 5, 0.0), (1793, 12, 0.1), (3585, 1, 0.0)] {
         let x = logits(n, v, 7, n == 12);
-        compare(&queue, &kernels, (&x, v, 0), (&ids(n, v, IGNORE), 0, IGNORE), (smoothing, 0.01));
+        compare::<f32>(&queue, &kernels, (&x, v, 0), (&ids(n, v, IGNORE), 0, IGNORE), (smoothing, 0.01));
     }
 }
 
@@ -151,7 +181,7 @@ fn awkward_values_have_the_cpus_bits() {
     let kernels = Kernels::load(&queue).unwrap();
     for (v, smoothing) in [(5, 0.1), (40, 0.0), (300, 0.1), (300, 0.0)] {
         let x = logits(36, v, 8, true);
-        compare(&queue, &kernels, (&x, v, 0), (&ids(36, v, IGNORE), 0, IGNORE), (smoothing, 3.0));
+        compare::<f32>(&queue, &kernels, (&x, v, 0), (&ids(36, v, IGNORE), 0, IGNORE), (smoothing, 3.0));
     }
 }
 
@@ -160,7 +190,53 @@ fn rows_that_do_not_count_are_zeros_whatever_they_hold() {
     let queue = device();
     let kernels = Kernels::load(&queue).unwrap();
     let x = [f32::NAN, 1.0, f32::NAN, f32::INFINITY, 1.0, 2.0];
-    compare(&queue, &kernels, (&x, 2, 0), (&[1, 1, 0], 0, 1), (0.1, 1.0));
+    compare::<f32>(&queue, &kernels, (&x, 2, 0), (&[1, 1, 0], 0, 1), (0.1, 1.0));
+}
+
+fn sixteen_bits<T: Element>() {
+    let queue = device();
+    let mut kernels = Kernels::load(&queue).unwrap();
+    for (v, n, smoothing) in [(1, 5, 0.1), (31, 9, 0.0), (33, 9, 0.1), (257, 24, 0.1), (3585, 2, 0.1), (9001, 1, 0.0)] {
+        for before in [0, 1, 2] {
+            let x = logits(n, v, 12, n == 24);
+            let ids = ids(n, v, IGNORE);
+            compare::<T>(&queue, &kernels, (&x, v, before), (&ids, 0, IGNORE), (smoothing, 0.01));
+        }
+    }
+    compare::<T>(&queue, &kernels, (&[], 7, 0), (&[], 0, IGNORE), (0.1, 1.0));
+    // Rows that do not fit.
+    kernels.shared_bytes = 0;
+    for (v, n) in [(33, 5), (257, 24), (1793, 2)] {
+        let x = logits(n, v, 13, n == 24);
+        compare::<T>(&queue, &kernels, (&x, v, 1), (&ids(n, v, IGNORE), 0, IGNORE), (0.1, 3.0));
+    }
+}
+
+#[test]
+fn bf16_logits_have_the_bits_of_f32_rounded_once() {
+    sixteen_bits::<Bf16>();
+}
+
+#[test]
+fn f16_logits_have_the_bits_of_f32_rounded_once() {
+    sixteen_bits::<F16>();
+}
+
+#[test]
+fn an_overflow_of_f16_is_an_infinity() {
+    // By which a scale of the loss that is too large is found out.
+    let queue = device();
+    let kernels = Kernels::load(&queue).unwrap();
+    let indices = Indices::from_host(&queue, &[2]).unwrap();
+    let of = Targets { ids: &indices, first: 0, ignore: IGNORE, smoothing: 0.0 };
+    for (scale, overflows) in [(98_304.0, true), (49_152.0, false)] {
+        let (mut x, mut loss) = (Padded::<F16>::new(&queue, &[1.0; 5], 0), Padded::<f32>::new(&queue, &[0.0], 0));
+        let scale_there = Buffer::from_host(&queue, &[scale]).unwrap();
+        kernels.forward_backward(&queue, x.part_mut(), 5, &of, scale_there.view(), loss.part_mut()).unwrap();
+        let dx = x.values();
+        assert_eq!(dx[2] == f32::NEG_INFINITY, overflows, "{dx:?}");
+        assert!(dx.iter().enumerate().all(|(i, x)| i == 2 || x.is_finite()));
+    }
 }
 
 #[test]
@@ -171,9 +247,9 @@ fn the_scale_is_read_when_the_launch_runs() {
     let indices = Indices::from_host(&queue, &[3]).unwrap();
     let of = Targets { ids: &indices, first: 0, ignore: IGNORE, smoothing: 0.1 };
     let run = |scale: f32| {
-        let (mut x, mut loss) = (Padded::new(&queue, &x, 0), Padded::new(&queue, &[0.0], 0));
+        let (mut x, mut loss) = (Padded::<f32>::new(&queue, &x, 0), Padded::<f32>::new(&queue, &[0.0], 0));
         let scale = Buffer::from_host(&queue, &[scale]).unwrap();
-        kernels.forward_backward(&queue, x.part(), 50, &of, scale.view(), loss.part()).unwrap();
+        kernels.forward_backward(&queue, x.part_mut(), 50, &of, scale.view(), loss.part_mut()).unwrap();
         x.buffer.read().unwrap()
     };
     let (one, two) = (run(1.0), run(2.0));
@@ -183,6 +259,42 @@ fn the_scale_is_read_when_the_launch_runs() {
     assert!(run(f32::INFINITY)[..50].iter().all(|x| !x.is_finite()));
 }
 
+/// Of aligned rows that are whole accesses.
+fn traffic<T: Element>() {
+    let queue = device();
+    let kernels = Kernels::load(&queue).unwrap();
+    let (n, v) = (3, 8192);
+    let bytes = n * v * size_of::<T>();
+    let indices = Indices::from_host(&queue, &[5, 6, 7]).unwrap();
+    let of = Targets { ids: &indices, first: 0, ignore: IGNORE, smoothing: 0.1 };
+    let mut x = Padded::<T>::new(&queue, &logits(n, v, 14, false), 0);
+    let mut out = Padded::<f32>::new(&queue, &vec![0.0; n * v], 0);
+    let [mut loss, mut nll] = [0; 2].map(|_| Padded::<f32>::new(&queue, &[0.0; 3], 0));
+    let mut hit = Buffer::from_host(&queue, &[0; 3]).unwrap();
+    let scale = Buffer::from_host(&queue, &[1.0]).unwrap();
+    let log_softmax = counted(|| kernels.log_softmax(&queue, x.part(), v, out.part_mut()).unwrap());
+    let evaluate = counted(|| {
+        let out = (loss.part_mut(), nll.part_mut(), hit.view_mut());
+        kernels.evaluate(&queue, x.part(), v, &of, out).unwrap();
+    });
+    let forward_backward = counted(|| {
+        kernels.forward_backward(&queue, x.part_mut(), v, &of, scale.view(), loss.part_mut()).unwrap();
+    });
+    // Besides: targets, the scale, losses, nll and hits, a sector each.
+    let wants = [(bytes, 4 * n * v), (bytes, 0), (bytes, bytes)];
+    for (launch, want) in [log_softmax, evaluate, forward_backward].into_iter().zip(wants) {
+        if let Some(launch) = launch {
+            check_accesses(&launch, want, 3);
+        }
+    }
+}
+
+#[test]
+fn logits_are_read_once_and_written_once_without_conflicts() {
+    traffic::<f32>();
+    traffic::<Bf16>();
+}
+
 #[test]
 fn the_order_of_blocks_does_not_matter() {
     let queue = device();
@@ -190,7 +302,7 @@ fn the_order_of_blocks_does_not_matter() {
     let x = logits(9, 65, 10, false);
     for order in [BlockOrder::Backward, BlockOrder::Shuffled(5), BlockOrder::Forward] {
         set_block_order(order);
-        compare(&queue, &kernels, (&x, 65, 1), (&ids(9, 65, IGNORE), 0, IGNORE), (0.1, 0.3));
+        compare::<f32>(&queue, &kernels, (&x, 65, 1), (&ids(9, 65, IGNORE), 0, IGNORE), (0.1, 0.3));
     }
 }
 
@@ -204,10 +316,10 @@ fn the_total_is_the_cpus() {
             loss[700] = 1e30;
             loss[701] = -1e30;
         }
-        let on_device = Padded::new(&queue, &loss, 1);
+        let on_device = Padded::<f32>::new(&queue, &loss, 1);
         let mut total = Buffer::from_host(&queue, &[17.0, 17.0, 17.0]).unwrap();
         let [part] = total.view_mut().split([(1, 1)]);
-        kernels.total_loss(&queue, on_device.buffer.view().part(1, n), part).unwrap();
+        kernels.total_loss(&queue, on_device.part(), part).unwrap();
         let want = [17.0, cross_entropy::total_loss(&loss), 17.0].map(f64::to_bits);
         assert!(total.read().unwrap().into_iter().map(f64::to_bits).eq(want), "{n} rows");
     }
@@ -221,9 +333,10 @@ fn bad_input_is_refused_and_nothing_is_written() {
     let scale = Buffer::from_host(&queue, &[1.0, 1.0]).unwrap();
     let run = |v: usize, first: usize, smoothing: f32, len: usize, loss_len: usize, scales: usize| {
         let of = Targets { ids: &indices, first, ignore: 9, smoothing };
-        let (mut x, mut loss) = (Padded::new(&queue, &vec![7.0; len], 0), Padded::new(&queue, &vec![7.0; loss_len], 0));
+        let (mut x, mut loss) =
+            (Padded::<f32>::new(&queue, &vec![7.0; len], 0), Padded::<f32>::new(&queue, &vec![7.0; loss_len], 0));
         let scale = scale.view().part(0, scales);
-        let result = kernels.forward_backward(&queue, x.part(), v, &of, scale, loss.part());
+        let result = kernels.forward_backward(&queue, x.part_mut(), v, &of, scale, loss.part_mut());
         let seven = 7f32.to_bits();
         assert_eq!(result.is_err(), x.bits().iter().chain(&loss.bits()).all(|&x| x == seven));
         result
@@ -239,22 +352,24 @@ fn bad_input_is_refused_and_nothing_is_written() {
     assert!(matches!(run(0, 0, 0.1, 0, 3, 1), Err(Error::Size { what: "V", .. })));
 
     let of = Targets { ids: &indices, first: 0, ignore: 9, smoothing: 0.1 };
-    let mut x = Padded::new(&queue, &[7.0; 12], 0);
-    let (mut loss, mut nll) = (Padded::new(&queue, &[7.0; 3], 0), Padded::new(&queue, &[7.0; 2], 0));
+    let mut x = Padded::<f32>::new(&queue, &[7.0; 12], 0);
+    let (mut loss, mut nll) = (Padded::<f32>::new(&queue, &[7.0; 3], 0), Padded::<f32>::new(&queue, &[7.0; 2], 0));
     let mut hit = Buffer::from_host(&queue, &[7; 3]).unwrap();
-    let out = (loss.part(), nll.part(), hit.view_mut());
-    let error = kernels.evaluate(&queue, x.part().into_view(), 4, &of, out).unwrap_err();
+    let out = (loss.part_mut(), nll.part_mut(), hit.view_mut());
+    let error = kernels.evaluate(&queue, x.part(), 4, &of, out).unwrap_err();
     assert!(matches!(error, Error::Length { arg: "nll", got: 2, want: 3, .. }));
-    assert!(kernels.log_softmax_rows(&queue, x.part(), 5).is_err());
-    assert!(kernels.log_softmax_rows(&queue, x.part(), 0).is_err());
+    assert!(kernels.log_softmax_rows(&queue, x.part_mut(), 5).is_err());
+    assert!(kernels.log_softmax_rows(&queue, x.part_mut(), 0).is_err());
+    let error = kernels.log_softmax(&queue, x.part(), 4, loss.part_mut()).unwrap_err();
+    assert!(matches!(error, Error::Length { arg: "out", got: 3, want: 12, .. }));
     let mut totals = Buffer::<f64>::zeros(&queue, 2).unwrap();
-    assert!(kernels.total_loss(&queue, loss.part().into_view(), totals.view_mut()).is_err());
+    assert!(kernels.total_loss(&queue, loss.part(), totals.view_mut()).is_err());
 
     let other = Queue::new(0).unwrap();
-    let mut elsewhere = Padded::new(&other, &[7.0; 12], 0);
-    assert!(matches!(kernels.log_softmax_rows(&queue, elsewhere.part(), 4), Err(Error::Queue { arg: "x", .. })));
+    let mut elsewhere = Padded::<f32>::new(&other, &[7.0; 12], 0);
+    assert!(matches!(kernels.log_softmax_rows(&queue, elsewhere.part_mut(), 4), Err(Error::Queue { arg: "x", .. })));
     let scale = scale.view().part(0, 1);
-    let result = kernels.forward_backward(&queue, elsewhere.part(), 4, &of, scale, loss.part());
+    let result = kernels.forward_backward(&queue, elsewhere.part_mut(), 4, &of, scale, loss.part_mut());
     assert!(matches!(result, Err(Error::Queue { arg: "logits", .. })));
     for untouched in [&x, &loss, &nll, &elsewhere] {
         assert!(untouched.bits().iter().all(|&x| x == 7f32.to_bits()));
