@@ -13,7 +13,7 @@
 //
 // Shapes    q, dq (B, T, C) with rows q_row_stride apart, k, v, dk, dv (B, S, C) with rows kv_row_stride apart; o, do
 //           (B, T, C), rows C apart; lse, delta (B, NH, T); key_lengths, query_lengths (B); the latter may be null: T.
-// Types     T for q, k, v, o and the gradients; float for lse, delta and every sum.
+// Types     float. backward_tensor.cuh has bf16 and f16.
 // Launch    128 threads; B NH ceil(T / 32) blocks for dq, then B NH ceil(S / 32) for dk and dv on the same stream;
 //           dynamic shared memory: 128 rows of row_pitch(HS) floats, and 32 rows of 32 (dq) or 64 (dk, dv), set in
 //           cuda.rs.
@@ -306,16 +306,17 @@ __device__ __forceinline__ void backward_keys(T* dk, T* dv, const T* q, const T*
     }
 }
 
+// Both take what either needs: of the second, o and dq are not used; of the first, dk and dv are not.
 #define BACKWARD(QUERIES, KEYS, T, GROUPS)                                                                            \
     extern "C" __global__ void __launch_bounds__(THREADS, 3)                                                          \
-        QUERIES(T* dq, float* delta, const T* q, const T* k, const T* v, const T* o, const float* lse, const T* d_o,   \
-                const u32* key_lengths, const u32* query_lengths, Sizes sizes, Dropout dropout) {                      \
-        backward_queries<T, GROUPS>(dq, delta, q, k, v, o, lse, d_o, key_lengths, query_lengths, sizes, dropout);      \
-    }                                                                                                                  \
-    extern "C" __global__ void __launch_bounds__(THREADS, 4 - GROUPS)                                                  \
-        KEYS(T* dk, T* dv, const T* q, const T* k, const T* v, const float* lse, const float* delta, const T* d_o,     \
-             const u32* key_lengths, const u32* query_lengths, Sizes sizes, Dropout dropout) {                         \
-        backward_keys<T, GROUPS>(dk, dv, q, k, v, lse, delta, d_o, key_lengths, query_lengths, sizes, dropout);        \
+        QUERIES(T* dq, T* dk, T* dv, float* delta, const T* q, const T* k, const T* v, const T* o, const float* lse,  \
+                const T* d_o, const u32* key_lengths, const u32* query_lengths, Sizes sizes, Dropout dropout) {       \
+        backward_queries<T, GROUPS>(dq, delta, q, k, v, o, lse, d_o, key_lengths, query_lengths, sizes, dropout);     \
+    }                                                                                                                 \
+    extern "C" __global__ void __launch_bounds__(THREADS, 4 - GROUPS)                                                 \
+        KEYS(T* dq, T* dk, T* dv, float* delta, const T* q, const T* k, const T* v, const T* o, const float* lse,     \
+             const T* d_o, const u32* key_lengths, const u32* query_lengths, Sizes sizes, Dropout dropout) {          \
+        backward_keys<T, GROUPS>(dk, dv, q, k, v, lse, delta, d_o, key_lengths, query_lengths, sizes, dropout);       \
     }
 
 BACKWARD(attention_backward_queries_64_f32, attention_backward_keys_64_f32, float, 1)

@@ -10,7 +10,7 @@
 //
 // Shapes    q, o (B, T, C), k, v (B, S, C) with rows q_row_stride and kv_row_stride apart; o's rows are C apart; lse
 //           (B, NH, T); key_lengths, query_lengths (B), the latter may be null: all T. weights (B, NH, T, S).
-// Types     T for q, k, v, o; float for lse, weights and every sum.
+// Types     float; of the weights' kernel q and k may be bf16 or f16. forward_tensor.cuh has the forward of those.
 // Launch    128 threads; B NH ceil(T / 32) blocks, one a strip of 32 queries of a head, those of a head side by side;
 //           dynamic shared memory: 96 rows of row_pitch(HS) floats and 32 of `width`, set in cuda.rs.
 // Requires  HS <= 64 GROUPS; width a multiple of 64; lengths at most S and T.
@@ -215,8 +215,13 @@ __device__ __forceinline__ void weights(float* out, const T* q, const T* k, cons
 FORWARD(attention_forward_64_f32, float, 1)
 FORWARD(attention_forward_128_f32, float, 2)
 
-extern "C" __global__ void __launch_bounds__(THREADS, 4)
-    attention_weights_f32(float* out, const float* q, const float* k, const float* lse, const u32* key_lengths,
-                          const u32* query_lengths, Sizes sizes) {
-    weights<float>(out, q, k, lse, key_lengths, query_lengths, sizes);
-}
+#define WEIGHTS(NAME, T)                                                                                              \
+    extern "C" __global__ void __launch_bounds__(THREADS, 4)                                                          \
+        NAME(float* out, const T* q, const T* k, const float* lse, const u32* key_lengths, const u32* query_lengths,  \
+             Sizes sizes) {                                                                                           \
+        weights<T>(out, q, k, lse, key_lengths, query_lengths, sizes);                                                \
+    }
+
+WEIGHTS(attention_weights_f32, float)
+WEIGHTS(attention_weights_bf16, bf16)
+WEIGHTS(attention_weights_f16, f16)

@@ -1,33 +1,29 @@
-//! Attention on a CUDA device: one launch forward, two backward, one for the weights.
+//! Attention on a CUDA device: one launch forward, one or two backward, one for the weights.
 //!
-//! `attention_forward.cu` and `attention_backward.cu` say how. In f32 the bits are those of [`super::forward`],
-//! [`super::backward()`] and [`super::weights`]. Head sizes go up to [`HEAD_SIZE_MAX`]; the numbers of queries and keys
-//! have no limit but memory's.
+//! In f32 the bits are those of [`super::forward`], [`super::backward()`] and [`super::weights`];
+//! `attention_forward.cu` and `attention_backward.cu` say how. In bf16 and f16 products run on tensor cores, with
+//! weights rounded to 16 bits and everything else in f32; `forward_tensor.cuh` and `backward_tensor.cuh` say how. The
+//! same elements are dropped. Results are as deterministic as in f32; but a visible NaN may reach other rows of its
+//! sentence and head.
+//!
+//! Head sizes go up to [`HEAD_SIZE_MAX`]; the numbers of queries and keys have no limit but memory's.
 
 #[cfg(test)]
 mod tests;
+mod typed;
 
 use super::{Dims, Mask, check_packed};
 use crate::Error;
-use crate::cuda::{Element, Indices, Module, Queue, View, ViewMut, driver, int};
+use crate::cuda::{Element, Indices, Queue, View, ViewMut, driver, int};
 use crate::error::{check_len, product};
-use cudarc::driver::{CudaFunction, DeviceRepr, LaunchConfig, PushKernelArg};
+use cudarc::driver::{DeviceRepr, PushKernelArg};
+use typed::Typed;
 
 /// What is computed: sizes, visibility and dropout, as [`super::Attention`], with the lengths on the device.
 pub type Attention<'a> = crate::device::Attention<'a, Indices>;
 
 /// The largest head size that kernels take.
 pub const HEAD_SIZE_MAX: usize = 128;
-
-/// Threads a block, rows of a strip and of a tile, as the `.cu` files have them.
-const THREADS: u32 = 128;
-const STRIP: usize = 32;
-const FORWARD_TILE: usize = 64;
-const BACKWARD_TILE: usize = 32;
-
-/// Columns of scores that forward keeps in shared memory. With 256, two blocks of the largest head size fit on a
-/// multiprocessor of sm_80; longer rows of scores are computed twice.
-const KEPT_SCORES: usize = 256;
 
 /// Queries, keys and values on the device, as [`super::Inputs`]. All rows are contiguous.
 #[derive(Clone, Copy, Debug)]
@@ -183,6 +179,7 @@ impl Places {
 
 /// What a launch is told of an attention, checked: its sizes, and where its lengths lie.
 struct Checked {
+    dims: Dims,
     /// B*T*C and B*S*C.
     lens: (usize, usize),
     heads: usize,
@@ -190,8 +187,6 @@ struct Checked {
     key_lengths: u64,
     /// 0 if there are none.
     query_lengths: u64,
-    /// Floats from one row of a tile to the next: `row_pitch` of attention.cuh.
-    pitch: usize,
 }
 
 impl Checked {
@@ -210,8 +205,8 @@ impl Checked {
         }
         // What does not fit here is larger than any stride, or number of blocks, below.
         int(op, "3C", 3 * dims.nh * dims.hs)?;
-        int(op, "S", dims.s + FORWARD_TILE)?;
-        int(op, "T", dims.t + STRIP)?;
+        int(op, "S", dims.s + typed::TILE_MAX)?;
+        int(op, "T", dims.t + typed::TILE_MAX)?;
         let lengths = attention.key_lengths.view();
         lengths.check_queue(op, "key_lengths", queue)?;
         let query_lengths = match attention.query_lengths {
@@ -231,8 +226,7 @@ impl Checked {
             kv_row_stride: 0,
             width: 0,
         };
-        let pitch = 4 * (dims.hs.div_ceil(4) | 1);
-        Ok(Checked { lens, heads: dims.b * dims.nh, sizes, key_lengths: *lengths.pointer(), query_lengths, pitch })
+        Ok(Checked { dims, lens, heads: dims.b * dims.nh, sizes, key_lengths: *lengths.pointer(), query_lengths })
     }
 
     /// The sizes with the strides of these inputs.
@@ -244,64 +238,14 @@ impl Checked {
             ..self.sizes
         }
     }
-
-    /// A block for every `tile` of `rows` rows of each head, with dynamic shared memory of so many floats.
-    fn launch(&self, op: &'static str, rows: usize, tile: usize, shared: usize) -> Result<LaunchConfig, Error> {
-        let blocks = product(op, "blocks", &[self.heads, rows.div_ceil(tile)])?;
-        let blocks = int(op, "the number of blocks", blocks)? as u32;
-        Ok(LaunchConfig { grid_dim: (blocks, 1, 1), block_dim: (THREADS, 1, 1), shared_mem_bytes: (4 * shared) as u32 })
-    }
-}
-
-/// The kernels of one element type: for head sizes up to 64, and up to 128.
-#[derive(Debug)]
-struct Typed {
-    forward: [CudaFunction; 2],
-    backward_queries: [CudaFunction; 2],
-    backward_keys: [CudaFunction; 2],
-    weights: CudaFunction,
-}
-
-/// Floats of dynamic shared memory of a block, as the `.cu` files' headers say.
-fn forward_shared(pitch: usize, width: usize) -> usize {
-    (STRIP + FORWARD_TILE) * pitch + STRIP * width
-}
-
-fn weights_shared(pitch: usize) -> usize {
-    (STRIP + FORWARD_TILE) * pitch
-}
-
-/// `matrices`: how many of 32 by 32 are kept, 1 for dq and 2 for dk and dv.
-fn backward_shared(pitch: usize, matrices: usize) -> usize {
-    2 * (STRIP + BACKWARD_TILE) * pitch + matrices * STRIP * BACKWARD_TILE
-}
-
-impl Typed {
-    fn load(forward: &Module, backward: &Module, name: &str) -> Result<Self, Error> {
-        let function = |module: &Module, kernel: &str, shared: usize| {
-            module.function_with_shared(&format!("attention_{kernel}_{name}"), 4 * shared as u32)
-        };
-        const PITCHES: [usize; 2] = [68, 132];
-        let both = |module: &Module, kernel: &str, shared: &dyn Fn(usize) -> usize| {
-            let [small, large] = PITCHES.map(shared);
-            Ok::<_, Error>([
-                function(module, &format!("{kernel}_64"), small)?,
-                function(module, &format!("{kernel}_128"), large)?,
-            ])
-        };
-        Ok(Typed {
-            forward: both(forward, "forward", &|pitch| forward_shared(pitch, KEPT_SCORES))?,
-            backward_queries: both(backward, "backward_queries", &|pitch| backward_shared(pitch, 1))?,
-            backward_keys: both(backward, "backward_keys", &|pitch| backward_shared(pitch, 2))?,
-            weights: function(forward, "weights", weights_shared(PITCHES[1]))?,
-        })
-    }
 }
 
 /// The kernels, loaded.
 #[derive(Debug)]
 pub struct Kernels {
     f32: Typed,
+    bf16: Typed,
+    f16: Typed,
 }
 
 impl Kernels {
@@ -311,22 +255,32 @@ impl Kernels {
     /// [`Error::Driver`] if the driver takes no PTX of ISA 8.0 (it is older than 525), the device is older than sm_80,
     /// or has less shared memory than sm_80.
     pub fn load(queue: &Queue) -> Result<Self, Error> {
-        const OP: &str = "attention";
-        let forward = queue.load(OP, include_str!("attention_forward.ptx"))?;
-        let backward = queue.load(OP, include_str!("attention_backward.ptx"))?;
-        Ok(Kernels { f32: Typed::load(&forward, &backward, "f32")? })
+        let forward = queue.load("attention", include_str!("attention_forward.ptx"))?;
+        Ok(Kernels {
+            f32: Typed::load_f32(queue, &forward)?,
+            bf16: Typed::load_16(queue, &forward, "bf16")?,
+            f16: Typed::load_16(queue, &forward, "f16")?,
+        })
+    }
+
+    fn typed<T: Element>(&self) -> &Typed {
+        match T::NAME {
+            "bf16" => &self.bf16,
+            "f16" => &self.f16,
+            _ => &self.f32,
+        }
     }
 
     /// [`super::forward`].
     ///
     /// # Errors
     /// As there; [`Error::Size`] also for a head size above [`HEAD_SIZE_MAX`]; [`Error::Queue`], [`Error::Driver`].
-    pub fn forward(
+    pub fn forward<T: Element>(
         &self,
         queue: &Queue,
         attention: &Attention<'_>,
-        inputs: Inputs<'_>,
-        out: Output<'_>,
+        inputs: Inputs<'_, T>,
+        out: Output<'_, T>,
     ) -> Result<(), Error> {
         const OP: &str = "attention forward";
         let Output { mut o, mut lse } = out;
@@ -337,12 +291,10 @@ impl Kernels {
         check_len(OP, "lse", "(B, NH, T)", lse.len(), checked.heads * dims.t)?;
         o.check_queue(OP, "o", queue)?;
         lse.check_queue(OP, "lse", queue)?;
-        let width = dims.s.next_multiple_of(FORWARD_TILE).min(KEPT_SCORES);
-        let sizes = checked.sizes(&places, width);
-        let launch = checked.launch(OP, dims.t, STRIP, forward_shared(checked.pitch, width))?;
+        let plan = self.typed::<T>().forward(OP, &checked)?;
+        let sizes = checked.sizes(&places, plan.width);
         let dropout = queue.dropout(attention.dropout)?;
-        let kernel = &self.f32.forward[usize::from(dims.hs > 64)];
-        let mut args = queue.stream().launch_builder(kernel);
+        let mut args = queue.stream().launch_builder(plan.kernel);
         args.arg(o.pointer()).arg(lse.pointer()).arg(&places.q).arg(&places.k).arg(&places.v);
         args.arg(&checked.key_lengths).arg(&checked.query_lengths).arg(&sizes).arg(&dropout);
         // SAFETY: `args` lists the parameters of `attention_forward_*` in number, order and type, for the element type
@@ -350,9 +302,9 @@ impl Kernels {
         // sentences, the given strides apart, with NH * HS columns from where they begin; o holds B*T*C values and lse
         // B*NH*T; key_lengths and query_lengths, where given, hold B. The kernel indexes only rows below T and S,
         // columns of its head, and keys and queries below lengths that it cuts to S and T. The head size is at most
-        // what this kernel takes, and the block has the shared memory that its header asks for. o and lse are borrowed
-        // mutably. All is memory of this queue.
-        unsafe { args.launch(launch) }.map_err(driver(OP, "launching"))?;
+        // what this kernel takes, and the block has the threads and the shared memory that its header asks for, as
+        // `plan` has arranged. o and lse are borrowed mutably. All is memory of this queue.
+        unsafe { args.launch(plan.launch) }.map_err(driver(OP, "launching"))?;
         Ok(())
     }
 
@@ -360,56 +312,52 @@ impl Kernels {
     ///
     /// # Errors
     /// As [`Kernels::forward`]; [`Error::Size`] also if the gradients are laid out otherwise than the inputs.
-    pub fn backward(
+    pub fn backward<T: Element>(
         &self,
         queue: &Queue,
         attention: &Attention<'_>,
-        inputs: Inputs<'_>,
-        saved: Saved<'_>,
+        inputs: Inputs<'_, T>,
+        saved: Saved<'_, T>,
         mut scratch: ViewMut<'_>,
-        mut gradients: Gradients<'_>,
+        mut gradients: Gradients<'_, T>,
     ) -> Result<(), Error> {
         const OP: &str = "attention backward";
         let Saved { o, lse, d_o } = saved;
         let checked = Checked::new(OP, queue, attention)?;
         let dims = attention.dims;
         let places = inputs.places(OP, queue, dims, checked.lens)?;
-        let rows = checked.heads * dims.t;
         check_len(OP, "o", "(B*T, C)", o.len(), checked.lens.0)?;
-        check_len(OP, "lse", "(B, NH, T)", lse.len(), rows)?;
+        check_len(OP, "lse", "(B, NH, T)", lse.len(), checked.heads * dims.t)?;
         check_len(OP, "d_o", "(B*T, C)", d_o.len(), checked.lens.0)?;
         super::check_scratch(OP, scratch.len(), backward_scratch_len(&dims))?;
         let out = gradients.places(OP, queue, dims, checked.lens)?;
         if out.q_row_stride != places.q_row_stride {
-            let limit = "those of the inputs: packed for packed, cross for cross";
+            let limit = "that of the inputs: packed for packed, cross for cross";
             return Err(Error::Size { op: OP, what: "the gradients' row stride", got: out.q_row_stride, limit });
         }
         o.check_queue(OP, "o", queue)?;
         lse.check_queue(OP, "lse", queue)?;
         d_o.check_queue(OP, "d_o", queue)?;
         scratch.check_queue(OP, "scratch", queue)?;
+        let plans = self.typed::<T>().backward(OP, &checked)?;
         let sizes = checked.sizes(&places, 0);
         let dropout = queue.dropout(attention.dropout)?;
-        let kernels = &self.f32;
-        let large = usize::from(dims.hs > 64);
-
-        let launch = checked.launch(OP, dims.t, STRIP, backward_shared(checked.pitch, 1))?;
-        let mut args = queue.stream().launch_builder(&kernels.backward_queries[large]);
-        args.arg(&out.q).arg(scratch.pointer()).arg(&places.q).arg(&places.k).arg(&places.v);
-        args.arg(o.pointer()).arg(lse.pointer()).arg(d_o.pointer());
-        args.arg(&checked.key_lengths).arg(&checked.query_lengths).arg(&sizes).arg(&dropout);
-        // SAFETY: as in `forward`, for `attention_backward_queries_*`: o and d_o hold B*T*C values, lse B*NH*T and
-        // scratch as many; dq is laid out as q is, in a buffer as long, and with scratch borrowed mutably.
-        unsafe { args.launch(launch) }.map_err(driver(OP, "launching the queries' part"))?;
-
-        let launch = checked.launch(OP, dims.s, BACKWARD_TILE, backward_shared(checked.pitch, 2))?;
-        let mut args = queue.stream().launch_builder(&kernels.backward_keys[large]);
-        args.arg(&out.k).arg(&out.v).arg(&places.q).arg(&places.k).arg(&places.v);
-        args.arg(lse.pointer()).arg(scratch.pointer()).arg(d_o.pointer());
-        args.arg(&checked.key_lengths).arg(&checked.query_lengths).arg(&sizes).arg(&dropout);
-        // SAFETY: as above, for `attention_backward_keys_*`: dk and dv are laid out as k and v are. It reads of scratch
-        // what the launch before has written, on the same stream: the values of the queries that see something.
-        unsafe { args.launch(launch) }.map_err(driver(OP, "launching the keys' part"))?;
+        // The queries' part if there is one, then that of the keys, which makes dq too if it is alone.
+        let [queries, keys] = &plans;
+        let dq_of_keys = if queries.is_some() { 0 } else { out.q };
+        for (plan, dq) in [(queries.as_ref(), out.q), (keys.as_ref(), dq_of_keys)] {
+            let Some(plan) = plan else { continue };
+            let mut args = queue.stream().launch_builder(plan.kernel);
+            args.arg(&dq).arg(&out.k).arg(&out.v).arg(scratch.pointer());
+            args.arg(&places.q).arg(&places.k).arg(&places.v).arg(o.pointer()).arg(lse.pointer()).arg(d_o.pointer());
+            args.arg(&checked.key_lengths).arg(&checked.query_lengths).arg(&sizes).arg(&dropout);
+            // SAFETY: as in `forward`, for `attention_backward_queries_*` and `attention_backward_keys_*`: o and d_o
+            // hold B*T*C values, lse B*NH*T and scratch as many; dq, dk and dv are laid out as q, k and v are, in
+            // buffers as long; they and scratch are borrowed mutably. Of scratch the second kernel reads what the first
+            // has written, on the same stream: the values of the queries that see something. A kernel of keys that is
+            // alone does not read it, and only one for 16 bits is ever alone.
+            unsafe { args.launch(plan.launch) }.map_err(driver(OP, "launching"))?;
+        }
         Ok(())
     }
 
@@ -417,11 +365,11 @@ impl Kernels {
     ///
     /// # Errors
     /// As [`Kernels::forward`].
-    pub fn weights(
+    pub fn weights<T: Element>(
         &self,
         queue: &Queue,
         attention: &Attention<'_>,
-        inputs: Inputs<'_>,
+        inputs: Inputs<'_, T>,
         lse: View<'_>,
         mut out: ViewMut<'_>,
     ) -> Result<(), Error> {
@@ -434,14 +382,14 @@ impl Kernels {
         check_len(OP, "out", "(B, NH, T, S)", out.len(), want)?;
         lse.check_queue(OP, "lse", queue)?;
         out.check_queue(OP, "out", queue)?;
+        let plan = self.typed::<T>().weights(OP, &checked)?;
         let sizes = checked.sizes(&places, 0);
-        let launch = checked.launch(OP, dims.t, STRIP, weights_shared(checked.pitch))?;
-        let mut args = queue.stream().launch_builder(&self.f32.weights);
+        let mut args = queue.stream().launch_builder(plan.kernel);
         args.arg(out.pointer()).arg(&places.q).arg(&places.k).arg(lse.pointer());
         args.arg(&checked.key_lengths).arg(&checked.query_lengths).arg(&sizes);
         // SAFETY: as in `forward`, for `attention_weights_*`: lse holds B*NH*T values, and out, which is borrowed
         // mutably, B*NH*T*S.
-        unsafe { args.launch(launch) }.map_err(driver(OP, "launching"))?;
+        unsafe { args.launch(plan.launch) }.map_err(driver(OP, "launching"))?;
         Ok(())
     }
 }

@@ -88,7 +88,7 @@ impl Case {
     }
 }
 
-fn buffers<F>(r: &Results<F>) -> [(&'static str, &[F]); 6] {
+pub(super) fn buffers<F>(r: &Results<F>) -> [(&'static str, &[F]); 6] {
     [("o", &r.o), ("lse", &r.lse), ("weights", &r.weights), ("dq", &r.dq), ("dk", &r.dk), ("dv", &r.dv)]
 }
 

@@ -1,8 +1,11 @@
-//! The device's bits are the CPU's, for every shape, layout and alignment.
+//! In f32 the device's bits are the CPU's, for every shape, layout and alignment; [`sixteen`] tests bf16 and f16.
 
+mod sixteen;
+
+use super::typed::KEPT_SCORES;
 use super::*;
 use crate::attention::reference::{Operands, Results};
-use crate::attention::tests::{Case, assert_same_bits, awkward, interleave, values};
+use crate::attention::tests::{Case, assert_same_bits, awkward, buffers, interleave, values};
 use crate::cuda::Buffer;
 use crate::dropout::Dropout;
 use crate::testing::cuda::device;
@@ -29,29 +32,30 @@ const CROSS: Layout = Layout { packed: false, before: 0 };
 const PACKED: Layout = Layout { packed: true, before: 0 };
 
 /// A buffer with values around it that no launch may touch.
-struct Guarded {
-    buffer: Buffer,
+struct Guarded<T = f32> {
+    buffer: Buffer<T>,
     before: usize,
 }
 
-impl Guarded {
+impl<T: Element> Guarded<T> {
     fn new(queue: &Queue, values: &[f32], before: usize) -> Self {
         let around = [&vec![UNTOUCHED; before], values, &[UNTOUCHED]].concat();
+        let around: Vec<T> = around.into_iter().map(T::from_f32).collect();
         Guarded { buffer: Buffer::from_host(queue, &around).unwrap(), before }
     }
 
-    fn view(&self) -> View<'_> {
+    fn view(&self) -> View<'_, T> {
         self.buffer.view().part(self.before, self.buffer.len() - self.before - 1)
     }
 
-    fn view_mut(&mut self) -> ViewMut<'_> {
+    fn view_mut(&mut self) -> ViewMut<'_, T> {
         let len = self.buffer.len() - self.before - 1;
         let [view] = self.buffer.view_mut().split([(self.before, len)]);
         view
     }
 
     fn read(&self) -> Vec<f32> {
-        let mut values = self.buffer.read().unwrap();
+        let mut values: Vec<f32> = self.buffer.read().unwrap().into_iter().map(T::to_f32).collect();
         assert_eq!(values.pop(), Some(UNTOUCHED));
         assert!(values.drain(..self.before).all(|x| x == UNTOUCHED));
         values
@@ -59,12 +63,12 @@ impl Guarded {
 }
 
 /// A case's operands and results in device memory.
-struct OnDevice {
+struct OnDevice<T> {
     layout: Layout,
-    inputs: Vec<Guarded>,
-    gradients: Vec<Guarded>,
-    d_o: Guarded,
-    o: Guarded,
+    inputs: Vec<Guarded<T>>,
+    gradients: Vec<Guarded<T>>,
+    d_o: Guarded<T>,
+    o: Guarded<T>,
     lse: Guarded,
     weights: Guarded,
     scratch: Guarded,
@@ -72,7 +76,7 @@ struct OnDevice {
     query_lengths: Option<Indices>,
 }
 
-impl OnDevice {
+impl<T: Element> OnDevice<T> {
     fn new(queue: &Queue, case: &Case, layout: Layout) -> Self {
         let Dims { b, nh, hs, t, s } = case.dims;
         let (c, x) = (nh * hs, &case.x);
@@ -81,18 +85,18 @@ impl OnDevice {
         } else {
             vec![x.q.clone(), interleave(&[&x.k, &x.v], c)]
         };
-        let guarded = |values: &[f32]| Guarded::new(queue, values, layout.before);
+        let before = layout.before;
         // NaN everywhere: whatever is not written, or read before it is written, shows.
-        let nan = |n: usize| guarded(&vec![f32::NAN; n]);
+        let nan = |n: usize| vec![f32::NAN; n];
         OnDevice {
             layout,
-            gradients: inputs.iter().map(|x| nan(x.len())).collect(),
-            inputs: inputs.iter().map(|x| guarded(x)).collect(),
-            d_o: guarded(&x.d_o),
-            o: nan(x.q.len()),
-            lse: nan(b * nh * t),
-            weights: nan(b * nh * t * s),
-            scratch: nan(backward_scratch_len(&case.dims)),
+            gradients: inputs.iter().map(|x| Guarded::new(queue, &nan(x.len()), before)).collect(),
+            inputs: inputs.iter().map(|x| Guarded::new(queue, x, before)).collect(),
+            d_o: Guarded::new(queue, &x.d_o, before),
+            o: Guarded::new(queue, &nan(x.q.len()), before),
+            lse: Guarded::new(queue, &nan(b * nh * t), before),
+            weights: Guarded::new(queue, &nan(b * nh * t * s), before),
+            scratch: Guarded::new(queue, &nan(backward_scratch_len(&case.dims)), before),
             key_lengths: Indices::from_host(queue, &case.key_lengths).unwrap(),
             query_lengths: case.query_lengths.as_ref().map(|n| Indices::from_host(queue, n).unwrap()),
         }
@@ -134,17 +138,32 @@ impl OnDevice {
             ([dq, dkv], false) => [dq.clone(), columns(dkv, 2, 0), columns(dkv, 2, 1)],
             _ => unreachable!("as `new` made them"),
         };
-        for input in self.inputs.iter().chain([&self.d_o, &self.scratch]) {
+        for input in self.inputs.iter().chain([&self.d_o]) {
             let _ = input.read();
         }
+        let _ = self.scratch.read();
         Results { o: self.o.read(), lse: self.lse.read(), weights: self.weights.read(), dq, dk, dv }
     }
 }
 
-fn run(queue: &Queue, kernels: &Kernels, case: &Case, layout: Layout) -> Results<f32> {
-    let mut device = OnDevice::new(queue, case, layout);
+fn run_in<T: Element>(queue: &Queue, kernels: &Kernels, case: &Case, layout: Layout) -> Results<f32> {
+    let mut device = OnDevice::<T>::new(queue, case, layout);
     device.launch(queue, kernels, case);
     device.results(case.dims.nh * case.dims.hs)
+}
+
+fn run(queue: &Queue, kernels: &Kernels, case: &Case, layout: Layout) -> Results<f32> {
+    run_in::<f32>(queue, kernels, case, layout)
+}
+
+/// The records of the launches that `launch` makes.
+fn counted(launch: impl FnOnce()) -> Vec<Arc<LaunchRecord>> {
+    let mine = || launches().into_iter().filter(|launch| launch.caller == std::thread::current().id());
+    set_counting(true, false);
+    let before: Vec<_> = mine().collect();
+    launch();
+    set_counting(false, false);
+    mine().filter(|launch| !before.iter().any(|b| Arc::ptr_eq(b, launch))).collect()
 }
 
 #[test]
@@ -272,7 +291,7 @@ fn a_captured_launch_replays_with_other_lengths_and_the_next_step() {
     let kernels = Kernels::load(&queue).unwrap();
     let mut case = Case::new(Dims { b: 2, nh: 1, hs: 8, t: 34, s: 34 }, Mask::Causal, 0.3, 5);
     case.query_lengths = Some(vec![34, 34]);
-    let mut device = OnDevice::new(&queue, &case, CROSS);
+    let mut device = OnDevice::<f32>::new(&queue, &case, CROSS);
     queue.set_step(3).unwrap();
     queue.wait().unwrap();
     queue.stream().begin_capture(CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL).unwrap();
@@ -389,21 +408,15 @@ fn bad_input_is_refused_and_nothing_is_launched() {
 fn shared_memory_has_no_conflicts_and_global_memory_no_waste() {
     let queue = device();
     let kernels = Kernels::load(&queue).unwrap();
-    let launched = || launches().into_iter().filter(|launch| launch.caller == std::thread::current().id()).collect();
     for (hs, t) in [(64, 64), (32, 40), (128, 32), (8, 33)] {
         let case = Case::new(Dims { b: 1, nh: 2, hs, t, s: t }, Mask::Causal, 0.1, 2);
-        set_counting(true, false);
-        let before: Vec<Arc<LaunchRecord>> = launched();
-        let _ = run(&queue, &kernels, &case, PACKED);
-        set_counting(false, false);
-        let after: Vec<Arc<LaunchRecord>> = launched();
-        let new: Vec<_> = after.iter().filter(|launch| !before.iter().any(|b| Arc::ptr_eq(b, launch))).collect();
-        let names: Vec<_> = new.iter().map(|launch| launch.kernel.as_str()).collect();
-        assert_eq!(names.len(), 4, "{names:?}");
-        for launch in new {
+        let launches = counted(|| drop(run(&queue, &kernels, &case, PACKED)));
+        assert_eq!(launches.len(), 4);
+        for launch in launches {
             let memory = &launch.counters.memory;
             assert_eq!(memory.shared().excessive_wavefronts(), 0, "HS {hs}: {launch}");
             assert_eq!(memory.local().requests, 0, "HS {hs}: {launch}");
+            // Rows of scores that begin within a sector share one.
             if t % 8 == 0 {
                 assert_eq!(memory.global().excessive_sectors(), 0, "HS {hs}: {launch}");
             }

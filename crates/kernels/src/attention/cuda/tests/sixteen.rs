@@ -1,0 +1,274 @@
+//! bf16 and f16 against f64, within bounds that follow from the roundings.
+
+use super::*;
+use crate::attention::reference::{exact, visible};
+use crate::cuda::{Bf16, F16};
+
+/// What a type's rounding does: at most `unit` relatively, or `tiny` absolutely where it is subnormal.
+struct Rounding {
+    unit: f64,
+    tiny: f64,
+}
+
+fn rounding<T: Element>() -> Rounding {
+    match T::NAME {
+        "bf16" => Rounding { unit: 2f64.powi(-8), tiny: 0.0 },
+        "f16" => Rounding { unit: 2f64.powi(-11), tiny: 2f64.powi(-25) },
+        other => panic!("{other} has no sixteen bits"),
+    }
+}
+
+/// The case with operands that T holds.
+fn rounded<T: Element>(mut case: Case) -> Case {
+    let x = &mut case.x;
+    for x in [&mut x.q, &mut x.k, &mut x.v, &mut x.d_o] {
+        x.iter_mut().for_each(|x| *x = T::from_f32(*x).to_f32());
+    }
+    case
+}
+
+fn in_f64(x: &Operands<f32>) -> Operands<f64> {
+    let wide = |x: &[f32]| x.iter().map(|&v| f64::from(v)).collect();
+    Operands { q: wide(&x.q), k: wide(&x.k), v: wide(&x.v), d_o: wide(&x.d_o) }
+}
+
+/// How far each result may be off `want`, the exact one: the formulas' errors to first order, term by term, from
+/// - f32 sums on tensor cores, which may cut where IEEE 754 rounds: `CUT` a term, relative to the sum of magnitudes;
+/// - 2^x by an approximate instruction, within 2 units in the last place, of an argument with three roundings;
+/// - weights times factors and gradients of scores rounded to T before they are multiplied, results once;
+/// - backward's D, which is made of the rounded o.
+///
+/// The second order is less than the 1.02 that all is multiplied by, as 2^-8 is the largest of the first.
+fn bounds<T: Element>(case: &Case, want: &Results<f64>) -> Results<f64> {
+    const CUT: f64 = 1.0 / (1 << 22) as f64;
+    let Rounding { unit, tiny } = rounding::<T>();
+    let attention = case.attention();
+    let (Dims { b, nh, hs, t, s }, x) = (case.dims, in_f64(&case.x));
+    let c = nh * hs;
+    let scale = 1.0 / (hs as f64).sqrt();
+    let kept = f64::from(case.dropout.scale());
+    let mut out = Results {
+        o: want.o.iter().map(|o| unit * o.abs() + tiny).collect(),
+        lse: vec![0.0; b * nh * t],
+        weights: vec![0.0; b * nh * t * s],
+        dq: want.dq.iter().map(|d| unit * d.abs() + tiny).collect(),
+        dk: want.dk.iter().map(|d| unit * d.abs() + tiny).collect(),
+        dv: want.dv.iter().map(|d| unit * d.abs() + tiny).collect(),
+    };
+    for (number, i) in (0..b * nh).flat_map(|number| (0..t).map(move |i| (number, i))) {
+        let (b, column) = (number / nh, number % nh * hs);
+        let (q_row, k_row) = ((b * t + i) * c + column, |j: usize| (b * s + j) * c + column);
+        let keys: Vec<usize> = (0..s).filter(|&j| visible(&attention, b, i, j)).collect();
+        if keys.is_empty() {
+            continue;
+        }
+        // Sums of magnitudes, as dot products of rows.
+        let dot = |x: &[f64], at: usize, y: &[f64], to: usize| -> f64 {
+            (0..hs).map(|d| (x[at + d] * y[to + d]).abs()).sum()
+        };
+        let score = keys.iter().map(|&j| scale * dot(&x.q, q_row, &x.k, k_row(j))).fold(0.0, f64::max);
+        let lse = want.lse[number * t + i];
+        // A score's error; the argument of 2^x, a difference of two numbers of at most `score + |lse|`, each with three
+        // roundings; the sum of S weights, whose relative error is at most a weight's and S additions'.
+        let weight_error = CUT * ((hs + 1) as f64 * score + 3.0 * (score + lse.abs()) + 2.0);
+        let lse_error = weight_error + CUT * (s as f64 + 2.0 + lse.abs());
+        out.lse[number * t + i] = 1.02 * lse_error;
+        let relative = weight_error + lse_error;
+        // Weights below 1 that are subnormal as they are multiplied, before the division by a sum of at least 1.
+        let product_error = |a: f64| kept * (a * (unit + relative) + tiny + f64::from(f32::MIN_POSITIVE));
+        for &j in &keys {
+            let a = want.weights[(number * t + i) * s + j];
+            // 2^x flushes what is subnormal in f32.
+            out.weights[(number * t + i) * s + j] = 1.02 * a * relative + f64::from(f32::MIN_POSITIVE);
+            for d in 0..hs {
+                out.o[q_row + d] += product_error(a) * x.v[k_row(j) + d].abs();
+            }
+        }
+        let delta_error: f64 = (0..hs)
+            .map(|d| x.d_o[q_row + d].abs() * (out.o[q_row + d] + CUT * hs as f64 * want.o[q_row + d].abs()))
+            .sum();
+        for &j in &keys {
+            let a = want.weights[(number * t + i) * s + j];
+            let dp = kept * dot(&x.d_o, q_row, &x.v, k_row(j));
+            let delta = dot(&x.d_o, q_row, &want.o, q_row);
+            let ds = a * (dp + delta);
+            // An a that was flushed takes its gradient with it.
+            let underflow = f64::from(f32::MIN_POSITIVE) * (dp + delta);
+            let ds_error = a * (CUT * (hs + 2) as f64 * dp + delta_error) + ds * (relative + unit) + tiny + underflow;
+            // `ds_error`, and the sums over at most S and T.
+            let (in_q, in_k) = (ds_error + CUT * s as f64 * ds, ds_error + CUT * t as f64 * ds);
+            let in_v = product_error(a) + CUT * t as f64 * kept * a;
+            for d in 0..hs {
+                out.dq[q_row + d] += scale * in_q * x.k[k_row(j) + d].abs();
+                out.dk[k_row(j) + d] += scale * in_k * x.q[q_row + d].abs();
+                out.dv[k_row(j) + d] += in_v * x.d_o[q_row + d].abs();
+            }
+        }
+    }
+    for bounds in [&mut out.o, &mut out.dq, &mut out.dk, &mut out.dv] {
+        bounds.iter_mut().for_each(|bound| *bound *= 1.02);
+    }
+    out
+}
+
+/// Compares a run with f64; returns the largest error as a share of its bound.
+#[track_caller]
+fn check<T: Element>(case: &Case, got: &Results<f32>) -> f64 {
+    let want = exact(&case.attention(), &in_f64(&case.x));
+    let bounds = bounds::<T>(case, &want);
+    let mut share: f64 = 0.0;
+    for (((name, got), (_, want)), (_, bound)) in buffers(got).into_iter().zip(buffers(&want)).zip(buffers(&bounds)) {
+        for (at, ((&got, &want), &bound)) in got.iter().zip(want).zip(bound).enumerate() {
+            let error = (f64::from(got) - want).abs();
+            let fits = f64::from(got) == want || error <= bound;
+            assert!(fits, "{} {:?} {name}[{at}]: {got} {want}, bound {bound}", T::NAME, case.dims);
+            if error > 0.0 {
+                share = share.max(error / bound);
+            }
+        }
+    }
+    share
+}
+
+fn shapes() -> impl Iterator<Item = Case> {
+    let more = [(1, 1, 128, 40, 40), (2, 1, 96, 33, 65), (1, 2, 48, 65, 64), (1, 1, 16, 130, 130), (1, 1, 100, 3, 129)];
+    let more = more.into_iter().zip(20..).map(|((b, nh, hs, t, s), seed)| {
+        let mask = if t == s { Mask::Causal } else { Mask::None };
+        let mut case = Case::new(Dims { b, nh, hs, t, s }, mask, 0.2, seed);
+        case.key_lengths[0] = (s - s / 7) as u32;
+        case
+    });
+    awkward().into_iter().chain(more)
+}
+
+fn agrees_with_f64<T: Element>() {
+    let queue = device();
+    let kernels = Kernels::load(&queue).unwrap();
+    let mut share: f64 = 0.0;
+    for case in shapes().map(rounded::<T>) {
+        let aligned = run_in::<T>(&queue, &kernels, &case, CROSS);
+        share = share.max(check::<T>(&case, &aligned));
+        // Value by value, and in rows of another width: the same products.
+        let packed = case.dims.t == case.dims.s;
+        assert_same_bits(&run_in::<T>(&queue, &kernels, &case, Layout { packed, before: 1 }), &aligned);
+    }
+    // Bounds that nothing comes near would show nothing.
+    assert!(share > 0.2, "{share}");
+}
+
+#[test]
+fn bf16_agrees_with_f64() {
+    agrees_with_f64::<Bf16>();
+}
+
+#[test]
+fn f16_agrees_with_f64() {
+    agrees_with_f64::<F16>();
+}
+
+#[test]
+fn large_scores_do_not_overflow() {
+    let queue = device();
+    let kernels = Kernels::load(&queue).unwrap();
+    let mut case = Case::new(Dims { b: 1, nh: 2, hs: 32, t: 70, s: 70 }, Mask::Causal, 0.5, 2);
+    case.x.q.iter_mut().for_each(|q| *q *= 300.0);
+    let case = rounded::<F16>(case);
+    let _ = check::<F16>(&case, &run_in::<F16>(&queue, &kernels, &case, PACKED));
+}
+
+fn padding_and_order<T: Element>() {
+    let queue = device();
+    let kernels = Kernels::load(&queue).unwrap();
+    // One launch backward, and two.
+    for (t, mask) in [(37, Mask::None), (70, Mask::Causal)] {
+        let c = 48;
+        let mut case = rounded::<T>(Case::new(Dims { b: 4, nh: 2, hs: 24, t, s: t }, mask, 0.1, 6));
+        case.key_lengths = vec![t as u32, 7, 0, t as u32 - 2];
+        case.query_lengths = Some(vec![t as u32 - 4, t as u32, 4, 0]);
+        let clean = run_in::<T>(&queue, &kernels, &case, PACKED);
+        for b in 0..4 {
+            let (keys, queries) = (case.key_lengths[b] as usize, case.query_lengths.as_ref().unwrap()[b] as usize);
+            let queries = if keys == 0 { 0 } else { queries };
+            let x = &mut case.x;
+            for (x, first_padding) in [(&mut x.q, queries), (&mut x.d_o, queries), (&mut x.k, keys), (&mut x.v, keys)] {
+                for j in first_padding..t {
+                    x[(b * t + j) * c..][..c].fill(if j % 2 == 0 { f32::NAN } else { f32::INFINITY });
+                }
+            }
+        }
+        for order in [BlockOrder::Forward, BlockOrder::Backward, BlockOrder::Shuffled(5)] {
+            set_block_order(order);
+            let got = run_in::<T>(&queue, &kernels, &case, PACKED);
+            set_block_order(BlockOrder::Forward);
+            assert_same_bits(&got, &clean);
+        }
+        assert!(clean.o[2 * t * c..].iter().all(|&o| o == 0.0));
+        assert!(clean.lse[2 * 2 * t..].iter().all(|&lse| lse == f32::NEG_INFINITY));
+        assert!(clean.dk[2 * t * c..].iter().chain(&clean.dv[2 * t * c..]).all(|&d| d == 0.0));
+        assert!(clean.dq[2 * t * c..].iter().all(|&d| d == 0.0));
+    }
+}
+
+#[test]
+fn padding_is_not_read_and_the_order_of_blocks_changes_no_bit() {
+    padding_and_order::<Bf16>();
+    padding_and_order::<F16>();
+}
+
+#[test]
+fn a_causal_mask_hides_later_keys() {
+    let queue = device();
+    let kernels = Kernels::load(&queue).unwrap();
+    let (t, c) = (70, 32);
+    let mut case = rounded::<Bf16>(Case::new(Dims { b: 1, nh: 1, hs: c, t, s: t }, Mask::Causal, 0.1, 4));
+    let before = run_in::<Bf16>(&queue, &kernels, &case, PACKED);
+    case.x.k[40 * c..].fill(100.0);
+    case.x.v[40 * c..].fill(-7.0);
+    let after = run_in::<Bf16>(&queue, &kernels, &case, PACKED);
+    assert_eq!(before.o[..40 * c], after.o[..40 * c]);
+    assert_ne!(before.o[40 * c..], after.o[40 * c..]);
+    assert_eq!(before.dq[..40 * c], after.dq[..40 * c]);
+}
+
+#[test]
+fn a_captured_launch_replays_with_other_lengths_and_the_next_step() {
+    let queue = device();
+    let kernels = Kernels::load(&queue).unwrap();
+    let mut case = rounded::<F16>(Case::new(Dims { b: 2, nh: 1, hs: 16, t: 34, s: 34 }, Mask::Causal, 0.3, 5));
+    case.query_lengths = Some(vec![34, 34]);
+    let mut device = OnDevice::<F16>::new(&queue, &case, CROSS);
+    queue.set_step(3).unwrap();
+    queue.wait().unwrap();
+    queue.stream().begin_capture(CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL).unwrap();
+    device.launch(&queue, &kernels, &case);
+    let flags = CUgraphInstantiate_flags::CUDA_GRAPH_INSTANTIATE_FLAG_AUTO_FREE_ON_LAUNCH;
+    let graph = queue.stream().end_capture(flags).unwrap().unwrap();
+    for (step, keys, queries) in [(4, [34, 2], [1, 34]), (9, [0, 33], [34, 20])] {
+        case.dropout = Dropout::new(0.3, 5, step, 5).unwrap();
+        case.key_lengths = keys.to_vec();
+        case.query_lengths = Some(queries.to_vec());
+        device.key_lengths.set(&queue, &keys).unwrap();
+        device.query_lengths.as_mut().unwrap().set(&queue, &queries).unwrap();
+        queue.set_step(step).unwrap();
+        graph.launch().unwrap();
+        let _ = check::<F16>(&case, &device.results(16));
+    }
+}
+
+#[test]
+fn shared_memory_has_no_conflicts_and_global_memory_no_waste() {
+    let queue = device();
+    let kernels = Kernels::load(&queue).unwrap();
+    // One launch backward, and two; several strips forward; each number of columns.
+    for (hs, t) in [(64, 64), (32, 40), (128, 32), (64, 136), (16, 24)] {
+        let case = rounded::<Bf16>(Case::new(Dims { b: 1, nh: 2, hs, t, s: t }, Mask::Causal, 0.1, 2));
+        let launches = counted(|| drop(run_in::<Bf16>(&queue, &kernels, &case, PACKED)));
+        assert_eq!(launches.len(), if t > 64 { 4 } else { 3 });
+        for launch in launches {
+            let memory = &launch.counters.memory;
+            assert_eq!(memory.shared().excessive_wavefronts(), 0, "HS {hs}: {launch}");
+            assert_eq!(memory.local().requests, 0, "HS {hs}: {launch}");
+            assert_eq!(memory.global().excessive_sectors(), 0, "HS {hs}: {launch}");
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Which kernel a launch takes, with how many blocks, threads and bytes of shared memory: as the sources' headers say.
+
+use super::{Checked, HEAD_SIZE_MAX};
+use crate::Error;
+use crate::cuda::{Module, Queue, int};
+use crate::error::product;
+use cudarc::driver::{CudaFunction, LaunchConfig};
+
+/// Rows of a strip of queries, and of the tiles of keys that `attention_forward.cu` and `attention_backward.cu` take.
+const STRIP: usize = 32;
+const FORWARD_TILE: usize = 64;
+const BACKWARD_TILE: usize = 32;
+
+/// Keys of a tile on tensor cores, and queries of a warp in `forward_tensor.cuh`.
+const TENSOR_TILE: usize = 64;
+const WARP_QUERIES: usize = 16;
+
+/// No tile has more rows.
+pub(super) const TILE_MAX: usize = 64;
+
+/// Threads a block; fewer only where `forward_tensor.cuh` has few queries.
+const THREADS: u32 = 128;
+
+/// Columns of scores that the forward of f32 keeps in shared memory. With 256, two blocks of the largest head size fit
+/// on a multiprocessor of sm_80; longer rows of scores are computed twice.
+pub(super) const KEPT_SCORES: usize = 256;
+
+/// A kernel for each of several largest head sizes, ascending.
+#[derive(Debug)]
+struct BySize(Vec<(usize, CudaFunction)>);
+
+impl BySize {
+    /// `NAME_SIZE_TYPE`, with the shared memory that each may ask for at most.
+    fn load(
+        module: &Module,
+        (name, element): (&str, &str),
+        sizes: &[usize],
+        bytes: impl Fn(usize) -> usize,
+    ) -> Result<Self, Error> {
+        let load = |&size: &usize| {
+            let name = format!("attention_{name}_{size}_{element}");
+            Ok((size, module.function_with_shared(&name, bytes(size) as u32)?))
+        };
+        Ok(BySize(sizes.iter().map(load).collect::<Result<_, Error>>()?))
+    }
+
+    /// The kernel for this head size, and the largest that it takes. `Checked` has refused those above all.
+    fn of(&self, hs: usize) -> (usize, &CudaFunction) {
+        let (size, kernel) = self.0.iter().find(|(size, _)| hs <= *size).expect("a head size that was checked");
+        (*size, kernel)
+    }
+}
+
+/// The kernels of one element type.
+#[derive(Debug)]
+pub(super) struct Typed {
+    tensor_cores: bool,
+    forward: BySize,
+    backward_queries: BySize,
+    backward_keys: BySize,
+    weights: CudaFunction,
+}
+
+/// A launch to be made.
+#[derive(Debug)]
+pub(super) struct Plan<'a> {
+    pub kernel: &'a CudaFunction,
+    pub launch: LaunchConfig,
+    /// `Sizes::width`.
+    pub width: usize,
+}
+
+/// Floats from one row of a tile to the next: `row_pitch` of attention.cuh.
+fn pitch(hs: usize) -> usize {
+    4 * (hs.div_ceil(4) | 1)
+}
+
+fn forward_bytes(hs: usize, width: usize) -> usize {
+    4 * ((STRIP + FORWARD_TILE) * pitch(hs) + STRIP * width)
+}
+
+fn weights_bytes(hs: usize) -> usize {
+    4 * (STRIP + FORWARD_TILE) * pitch(hs)
+}
+
+/// `matrices`: how many of a strip by a tile are kept, 1 for dq and 2 for dk and dv.
+fn backward_bytes(hs: usize, matrices: usize) -> usize {
+    4 * (2 * (STRIP + BACKWARD_TILE) * pitch(hs) + matrices * STRIP * BACKWARD_TILE)
+}
+
+/// `stages`: how many tiles of keys are there at a time.
+fn tensor_forward_bytes(columns: usize, queries: usize, stages: usize) -> usize {
+    2 * columns * (queries + 2 * TENSOR_TILE * stages)
+}
+
+fn tensor_backward_bytes(columns: usize) -> usize {
+    2 * (columns * 2 * (STRIP + TENSOR_TILE) + STRIP * TENSOR_TILE)
+}
+
+impl Typed {
+    /// `forward`: the module of `attention_forward.cu`.
+    pub(super) fn load_f32(queue: &Queue, forward: &Module) -> Result<Self, Error> {
+        const SIZES: [usize; 2] = [64, 128];
+        let backward = queue.load("attention", include_str!("../attention_backward.ptx"))?;
+        Ok(Typed {
+            tensor_cores: false,
+            forward: BySize::load(forward, ("forward", "f32"), &SIZES, |hs| forward_bytes(hs, KEPT_SCORES))?,
+            backward_queries: BySize::load(&backward, ("backward_queries", "f32"), &SIZES, |hs| backward_bytes(hs, 1))?,
+            backward_keys: BySize::load(&backward, ("backward_keys", "f32"), &SIZES, |hs| backward_bytes(hs, 2))?,
+            weights: weights(forward, "f32")?,
+        })
+    }
+
+    /// `element`: bf16 or f16; `weights_of`: the module of `attention_forward.cu`.
+    pub(super) fn load_16(queue: &Queue, weights_of: &Module, element: &str) -> Result<Self, Error> {
+        const SIZES: [usize; 3] = [32, 64, 128];
+        let [forward, backward] = if element == "bf16" {
+            [include_str!("../attention_forward_bf16.ptx"), include_str!("../attention_backward_bf16.ptx")]
+        } else {
+            [include_str!("../attention_forward_f16.ptx"), include_str!("../attention_backward_f16.ptx")]
+        };
+        let (forward, backward) = (queue.load("attention", forward)?, queue.load("attention", backward)?);
+        let forward_most = |columns| tensor_forward_bytes(columns, 4 * WARP_QUERIES, 2);
+        Ok(Typed {
+            tensor_cores: true,
+            forward: BySize::load(&forward, ("forward", element), &SIZES, forward_most)?,
+            backward_queries: BySize::load(&backward, ("backward_queries", element), &SIZES, tensor_backward_bytes)?,
+            backward_keys: BySize::load(&backward, ("backward_keys", element), &SIZES, tensor_backward_bytes)?,
+            weights: weights(weights_of, element)?,
+        })
+    }
+
+    pub(super) fn forward(&self, op: &'static str, checked: &Checked) -> Result<Plan<'_>, Error> {
+        let (t, s, hs) = (checked.dims.t, checked.dims.s, checked.dims.hs);
+        let (size, kernel) = self.forward.of(hs);
+        if self.tensor_cores {
+            let warps = t.div_ceil(WARP_QUERIES).min(4);
+            let queries = warps * WARP_QUERIES;
+            let bytes = tensor_forward_bytes(size, queries, if s > TENSOR_TILE { 2 } else { 1 });
+            let mut launch = launch(op, checked, t.div_ceil(queries), bytes)?;
+            launch.block_dim.0 = 32 * warps as u32;
+            return Ok(Plan { kernel, launch, width: 0 });
+        }
+        let width = s.next_multiple_of(FORWARD_TILE).min(KEPT_SCORES);
+        let launch = launch(op, checked, t.div_ceil(STRIP), forward_bytes(hs, width))?;
+        Ok(Plan { kernel, launch, width })
+    }
+
+    /// The queries' launch, if there is one, and then that of the keys.
+    pub(super) fn backward(&self, op: &'static str, checked: &Checked) -> Result<[Option<Plan<'_>>; 2], Error> {
+        let (t, s, hs) = (checked.dims.t, checked.dims.s, checked.dims.hs);
+        let ((size, queries), (_, keys)) = (self.backward_queries.of(hs), self.backward_keys.of(hs));
+        let plan =
+            |kernel, blocks, bytes| Ok(Some(Plan { kernel, launch: launch(op, checked, blocks, bytes)?, width: 0 }));
+        if self.tensor_cores {
+            let bytes = tensor_backward_bytes(size);
+            let alone = s <= TENSOR_TILE;
+            let first = if alone { None } else { plan(queries, t.div_ceil(STRIP), bytes)? };
+            return Ok([first, plan(keys, s.div_ceil(TENSOR_TILE), bytes)?]);
+        }
+        Ok([
+            plan(queries, t.div_ceil(STRIP), backward_bytes(hs, 1))?,
+            plan(keys, s.div_ceil(BACKWARD_TILE), backward_bytes(hs, 2))?,
+        ])
+    }
+
+    pub(super) fn weights(&self, op: &'static str, checked: &Checked) -> Result<Plan<'_>, Error> {
+        let blocks = checked.dims.t.div_ceil(STRIP);
+        Ok(Plan {
+            kernel: &self.weights,
+            launch: launch(op, checked, blocks, weights_bytes(checked.dims.hs))?,
+            width: 0,
+        })
+    }
+}
+
+fn weights(module: &Module, element: &str) -> Result<CudaFunction, Error> {
+    module.function_with_shared(&format!("attention_weights_{element}"), weights_bytes(HEAD_SIZE_MAX) as u32)
+}
+
+/// So many blocks for each head.
+fn launch(op: &'static str, checked: &Checked, blocks: usize, bytes: usize) -> Result<LaunchConfig, Error> {
+    let blocks = product(op, "blocks", &[checked.heads, blocks])?;
+    let blocks = int(op, "the number of blocks", blocks)? as u32;
+    Ok(LaunchConfig { grid_dim: (blocks, 1, 1), block_dim: (THREADS, 1, 1), shared_mem_bytes: bytes as u32 })
+}

@@ -1,0 +1,187 @@
+// Tiles of 16-bit rows in shared memory, and their products on tensor cores, as inline PTX: CUDA's headers are not
+// there.
+#pragma once
+
+#include "attention.cuh"
+
+using u16 = unsigned short;
+
+// 16 bytes from global to shared memory, or 16 zeros if `keep` is false: `from` is then not read.
+__device__ __forceinline__ void copy_async(void* to, const void* from, bool keep) {
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"((u32)__cvta_generic_to_shared(to)), "l"(from),
+                 "r"(keep ? 16 : 0)
+                 : "memory");
+}
+
+__device__ __forceinline__ void copy_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+
+// Waits until at most PENDING of this thread's groups are under way.
+template <int PENDING>
+__device__ __forceinline__ void copy_wait() {
+    asm volatile("cp.async.wait_group %0;" ::"n"(PENDING) : "memory");
+}
+
+// Four 8 x 8 matrices: lanes 8 i .. 8 i + 7 give the addresses of the rows of matrix i.
+__device__ __forceinline__ void load_matrices(u32 (&r)[4], const void* row) {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+                 : "r"((u32)__cvta_generic_to_shared(row))
+                 : "memory");
+}
+
+__device__ __forceinline__ void load_matrices_transposed(u32 (&r)[4], const void* row) {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+                 : "r"((u32)__cvta_generic_to_shared(row))
+                 : "memory");
+}
+
+// Two numbers in one register, the first in the lower half; and d += a b for one m16n8k16 tile. Of d, lane 4 g + c
+// holds rows g and g + 8, in each columns 2 c and 2 c + 1.
+template <typename T>
+struct Tensor;
+
+template <>
+struct Tensor<bf16> {
+    static __device__ __forceinline__ u32 pair(float low, float high) {
+        u32 bits;
+        asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(bits) : "f"(high), "f"(low));
+        return bits;
+    }
+    static __device__ __forceinline__ void multiply(float (&d)[4], const u32 (&a)[4], u32 b0, u32 b1) {
+        asm volatile(
+            "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+            "{%0, %1, %2, %3};"
+            : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+            : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+    }
+};
+
+template <>
+struct Tensor<f16> {
+    static __device__ __forceinline__ u32 pair(float low, float high) {
+        u32 bits;
+        asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(bits) : "f"(high), "f"(low));
+        return bits;
+    }
+    static __device__ __forceinline__ void multiply(float (&d)[4], const u32 (&a)[4], u32 b0, u32 b1) {
+        asm volatile(
+            "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+            "{%0, %1, %2, %3};"
+            : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+            : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+    }
+};
+
+// A tile of rows of COLUMNS values, a power of two from 32 to 128, in chunks of 8. The same chunk of eight rows in a
+// row, as ldmatrix reads them, lies in all 32 banks, and so do eight chunks in a row, as copies write them.
+template <int COLUMNS>
+__device__ __forceinline__ int chunk_place(int row, int chunk) {
+    constexpr int CHUNKS = COLUMNS / 8, GROUP = CHUNKS < 8 ? CHUNKS : 8;
+    return row * COLUMNS + (chunk ^ row / (8 / GROUP) % GROUP) * 8;
+}
+
+// `all` rows of `hs` values, `stride` apart, to a tile of COLUMNS, of which `rows` are there; the others, and the
+// columns from `hs` on, become zeros. `aligned`: whole chunks, aligned to 16 bytes; they arrive with the next committed
+// group.
+template <int COLUMNS, typename T>
+__device__ __forceinline__ void fetch(T* tile, int all, const T* from, int stride, int rows, int hs, bool aligned) {
+    constexpr int CHUNKS = COLUMNS / 8;
+    if (aligned) {
+#pragma unroll 1
+        for (int i = threadIdx.x; i < all * CHUNKS; i += blockDim.x) {
+            int row = i / CHUNKS, chunk = i % CHUNKS;
+            bool keep = row < rows && chunk * 8 < hs;
+            const T* at = keep ? from + (size_t)row * stride + chunk * 8 : from;
+            copy_async(tile + chunk_place<COLUMNS>(row, chunk), at, keep);
+        }
+    } else {
+#pragma unroll 1
+        for (int i = threadIdx.x; i < all * COLUMNS; i += blockDim.x) {
+            int row = i / COLUMNS, column = i % COLUMNS;
+            T x = from_float<T>(0.0f);
+            if (row < rows && column < hs) x = from[(size_t)row * stride + column];
+            tile[chunk_place<COLUMNS>(row, column / 8) + column % 8] = x;
+        }
+    }
+}
+
+// `rows` rows of a tile to memory, by one warp or more: this thread is number `thread` of `threads`.
+template <int COLUMNS, typename T>
+__device__ __forceinline__ void store_rows(T* to, const T* tile, int first, int stride, int rows, int hs, bool aligned,
+                                           int thread, int threads) {
+    constexpr int CHUNKS = COLUMNS / 8;
+    if (aligned) {
+#pragma unroll 1
+        for (int i = thread; i < rows * CHUNKS; i += threads) {
+            int row = i / CHUNKS, chunk = i % CHUNKS;
+            if (chunk * 8 < hs)
+                *(uint4*)(to + (size_t)row * stride + chunk * 8) =
+                    *(const uint4*)(tile + chunk_place<COLUMNS>(first + row, chunk));
+        }
+    } else {
+#pragma unroll 1
+        for (int i = thread; i < rows * COLUMNS; i += threads) {
+            int row = i / COLUMNS, column = i % COLUMNS;
+            if (column < hs)
+                to[(size_t)row * stride + column] = tile[chunk_place<COLUMNS>(first + row, column / 8) + column % 8];
+        }
+    }
+}
+
+template <int COLUMNS, typename T>
+__device__ __forceinline__ void zero_rows(T* to, int stride, int rows, int hs, bool aligned) {
+    constexpr int CHUNKS = COLUMNS / 8;
+#pragma unroll 1
+    for (int i = threadIdx.x; i < rows * CHUNKS; i += blockDim.x) {
+        T* chunk = to + (size_t)(i / CHUNKS) * stride + i % CHUNKS * 8;
+        int here = hs - i % CHUNKS * 8;
+        if (aligned && here > 0) *(uint4*)chunk = uint4{0, 0, 0, 0};
+        if (!aligned)
+#pragma unroll 1
+            for (int e = 0; e < min(here, 8); e++) chunk[e] = from_float<T>(0.0f);
+    }
+}
+
+// The left factor of 16 rows from `row` on and the 16 columns of chunks `chunk` and `chunk + 1`.
+template <int COLUMNS, typename T>
+__device__ __forceinline__ void load_left(u32 (&a)[4], const T* tile, int row, int chunk, int lane) {
+    load_matrices(a, tile + chunk_place<COLUMNS>(row + lane % 16, chunk + lane / 16));
+}
+
+// The left factor of 16 columns (chunks `chunk` and `chunk + 1`) by 16 rows from `row` on: the tile's transpose.
+template <int COLUMNS, typename T>
+__device__ __forceinline__ void load_left_transposed(u32 (&a)[4], const T* tile, int row, int chunk, int lane) {
+    load_matrices_transposed(a, tile + chunk_place<COLUMNS>(row + lane / 16 * 8 + lane % 8, chunk + lane / 8 % 2));
+}
+
+// Right factors of a product with the tile's transpose: 16 rows from `row` on are its columns. b[0] and b[1] make the
+// first eight of them, b[2] and b[3] the others.
+template <int COLUMNS, typename T>
+__device__ __forceinline__ void load_right_transposed(u32 (&b)[4], const T* tile, int row, int chunk, int lane) {
+    load_matrices(b, tile + chunk_place<COLUMNS>(row + lane / 16 * 8 + lane % 8, chunk + lane / 8 % 2));
+}
+
+// Right factors of a product with the tile: 16 rows from `row` on, and the 16 columns of chunks `chunk` and `chunk +
+// 1`.
+template <int COLUMNS, typename T>
+__device__ __forceinline__ void load_right(u32 (&b)[4], const T* tile, int row, int chunk, int lane) {
+    load_matrices_transposed(b, tile + chunk_place<COLUMNS>(row + lane % 16, chunk + lane / 16));
+}
+
+// Whether rows at `from`, `stride` apart, are whole chunks of 16 bytes.
+template <typename T>
+__device__ __forceinline__ bool in_chunks(const T* from, int stride, int hs) {
+    return ((u64)from % 16 | (u32)stride % 8 | (u32)hs % 8) == 0;
+}
+
+constexpr float LOG2_E = 1.44269504f;
+constexpr float LN_2 = 0.693147181f;
+
+// 2^x by the approximate instruction: at most 2 units in the last place off, subnormal results flushed; 0 for minus
+// infinity.
+__device__ __forceinline__ float exp2_approximate(float x) {
+    float y;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+}
