@@ -57,10 +57,10 @@ __device__ __forceinline__ void forward(T* o, float* lse, const T* q, const T* k
     int start = blockIdx.x % strips * STRIP;
     int c = z.nh * z.hs;
     Part part;
-    q += (size_t)(head.b * z.t + start) * z.q_row_stride + head.column;
+    q += ((size_t)head.b * z.t + start) * z.q_row_stride + head.column;
     k += (size_t)head.b * z.s * z.kv_row_stride + head.column;
     v += (size_t)head.b * z.s * z.kv_row_stride + head.column;
-    o += (size_t)(head.b * z.t + start) * c + head.column;
+    o += ((size_t)head.b * z.t + start) * c + head.column;
     lse += (size_t)head.number * z.t + start;
 
     int seeing = min(head.queries - start, STRIP);  // not positive if none of the strip sees anything
@@ -169,7 +169,7 @@ __device__ __forceinline__ void weights(float* out, const T* q, const T* k, cons
     Head head(blockIdx.x / strips, z, key_lengths, query_lengths);
     int start = blockIdx.x % strips * STRIP;
     Part part;
-    q += (size_t)(head.b * z.t + start) * z.q_row_stride + head.column;
+    q += ((size_t)head.b * z.t + start) * z.q_row_stride + head.column;
     k += (size_t)head.b * z.s * z.kv_row_stride + head.column;
     lse += (size_t)head.number * z.t + start;
     out += ((size_t)head.number * z.t + start) * z.s;

@@ -71,8 +71,10 @@ template <typename T, int COLUMNS>
 struct Tiles {
     T *q, *d_o, *k, *v;
     T* ds;  // (KEYS, STRIP)
+    Places<COLUMNS> at;
+    Places<STRIP> at_ds;
 
-    __device__ __forceinline__ Tiles(void* shared) {
+    __device__ __forceinline__ Tiles(void* shared) : at(threadIdx.x % 32), at_ds(threadIdx.x % 32) {
         q = (T*)shared;
         d_o = q + STRIP * COLUMNS;
         k = d_o + STRIP * COLUMNS;
@@ -161,17 +163,17 @@ __device__ __forceinline__ void pair_gradients(Pairs& pairs, const Tiles<T, COLU
 #pragma unroll
     for (int i = 0; i < COLUMNS / 16; i++) {
         u32 a[4], b[4];
-        load_left<COLUMNS>(a, tiles.k, 16 * warp, 2 * i, lane);
+        load_left(a, tiles.k, 16 * warp, 2 * i, tiles.at);
 #pragma unroll
         for (int n = 0; n < STRIP / 16; n++) {
-            load_right_transposed<COLUMNS>(b, tiles.q, 16 * n, 2 * i, lane);
+            load_right_transposed(b, tiles.q, 16 * n, 2 * i, tiles.at);
             Tensor<T>::multiply(s[2 * n], a, b[0], b[1]);
             Tensor<T>::multiply(s[2 * n + 1], a, b[2], b[3]);
         }
-        load_left<COLUMNS>(a, tiles.v, 16 * warp, 2 * i, lane);
+        load_left(a, tiles.v, 16 * warp, 2 * i, tiles.at);
 #pragma unroll
         for (int n = 0; n < STRIP / 16; n++) {
-            load_right_transposed<COLUMNS>(b, tiles.d_o, 16 * n, 2 * i, lane);
+            load_right_transposed(b, tiles.d_o, 16 * n, 2 * i, tiles.at);
             Tensor<T>::multiply(dp[2 * n], a, b[0], b[1]);
             Tensor<T>::multiply(dp[2 * n + 1], a, b[2], b[3]);
         }
@@ -210,31 +212,30 @@ __device__ __forceinline__ void pair_gradients(Pairs& pairs, const Tiles<T, COLU
 }
 
 // This warp's 16 keys by 32 queries of score gradients to shared memory.
-template <typename T>
-__device__ __forceinline__ void write_pairs(T* to, const Pairs& pairs, int lane, int warp) {
+template <typename T, int COLUMNS>
+__device__ __forceinline__ void write_pairs(const Tiles<T, COLUMNS>& tiles, const Pairs& pairs, int warp) {
 #pragma unroll
     for (int n = 0; n < STRIP / 8; n++)
 #pragma unroll
         for (int h = 0; h < 2; h++)
-            *(u32*)(to + chunk_place<STRIP>(16 * warp + lane / 4 + 8 * h, n) + lane % 4 * 2) =
-                pairs.ds[n / 2][n % 2 * 2 + h];
+            *(u32*)(tiles.ds + tiles.at_ds.pair.from(16 * warp + 8 * h, n)) = pairs.ds[n / 2][n % 2 * 2 + h];
 }
 
 // A strip of dq goes on: sum += the transpose of ds by k, over the first `keys` keys of the tile. A warp has 16 of the
 // rows and half of the columns.
 template <typename T, int COLUMNS>
 __device__ __forceinline__ void add_queries(float (&sum)[COLUMNS / 16][4], const Tiles<T, COLUMNS>& tiles, int keys,
-                                            int lane, int warp) {
+                                            int warp) {
     int chunk = warp / 2 * (COLUMNS / 16);
 #pragma unroll
     for (int i = 0; i < KEYS / 16; i++) {
         if (16 * i >= keys) continue;
         u32 a[4];
-        load_left_transposed<STRIP>(a, tiles.ds, 16 * i, warp % 2 * 2, lane);
+        load_left_transposed(a, tiles.ds, 16 * i, warp % 2 * 2, tiles.at_ds);
 #pragma unroll
         for (int n = 0; n < COLUMNS / 32; n++) {
             u32 b[4];
-            load_right<COLUMNS>(b, tiles.k, 16 * i, chunk + 2 * n, lane);
+            load_right(b, tiles.k, 16 * i, chunk + 2 * n, tiles.at);
             Tensor<T>::multiply(sum[2 * n], a, b[0], b[1]);
             Tensor<T>::multiply(sum[2 * n + 1], a, b[2], b[3]);
         }
@@ -253,7 +254,7 @@ __device__ __forceinline__ void write_queries(const float (&sum)[COLUMNS / 16][4
         for (int h = 0; h < 2; h++) {
             int row = x.warp % 2 * 16 + x.lane / 4 + 8 * h;
             u32 pair = row < seeing ? Tensor<T>::pair(sum[n][2 * h] * scale, sum[n][2 * h + 1] * scale) : 0;
-            *(u32*)(tiles.q + chunk_place<COLUMNS>(row, chunk + n) + x.lane % 4 * 2) = pair;
+            *(u32*)(tiles.q + tiles.at.pair.from(x.warp % 2 * 16 + 8 * h, chunk + n)) = pair;
         }
     __syncthreads();
     T* to = x.dq + (size_t)start * z.q_row_stride;
@@ -264,15 +265,16 @@ __device__ __forceinline__ void write_queries(const float (&sum)[COLUMNS / 16][4
 
 // This warp's 16 rows of dk or dv to memory, through its rows of a tile that nobody reads any more.
 template <typename T, int COLUMNS>
-__device__ __forceinline__ void write_keys(T* to, const float (&sum)[COLUMNS / 8][4], T* tile, int stride, int first,
-                                           int keys, int s, int hs, float scale, int lane, int warp) {
+__device__ __forceinline__ void write_keys(T* to, const float (&sum)[COLUMNS / 8][4], const Tiles<T, COLUMNS>& tiles,
+                                           T* tile, int stride, int first, int keys, int s, int hs, float scale,
+                                           int lane, int warp) {
 #pragma unroll
     for (int n = 0; n < COLUMNS / 8; n++)
 #pragma unroll
         for (int h = 0; h < 2; h++) {
             int row = 16 * warp + lane / 4 + 8 * h;
             u32 pair = first + row < keys ? Tensor<T>::pair(sum[n][2 * h] * scale, sum[n][2 * h + 1] * scale) : 0;
-            *(u32*)(tile + chunk_place<COLUMNS>(row, n) + lane % 4 * 2) = pair;
+            *(u32*)(tile + tiles.at.pair.from(16 * warp + 8 * h, n)) = pair;
         }
     __syncwarp();
     to += (size_t)(first + 16 * warp) * stride;
@@ -323,16 +325,16 @@ __device__ __forceinline__ void backward_keys(Operands<T> x, const u32* key_leng
         if (16 * x.warp < seen) {
             Pairs pairs;
             pair_gradients(pairs, tiles, rows, head, z, start, j0, x.lane, x.warp, scale2, dropout, step);
-            if (with_dq) write_pairs(tiles.ds, pairs, x.lane, x.warp);
+            if (with_dq) write_pairs(tiles, pairs, x.warp);
 #pragma unroll
             for (int i = 0; i < STRIP / 16; i++)
 #pragma unroll
                 for (int n = 0; n < COLUMNS / 16; n++) {
                     u32 b[4];
-                    load_right<COLUMNS>(b, tiles.d_o, 16 * i, 2 * n, x.lane);
+                    load_right(b, tiles.d_o, 16 * i, 2 * n, tiles.at);
                     Tensor<T>::multiply(dv[2 * n], pairs.weight[i], b[0], b[1]);
                     Tensor<T>::multiply(dv[2 * n + 1], pairs.weight[i], b[2], b[3]);
-                    load_right<COLUMNS>(b, tiles.q, 16 * i, 2 * n, x.lane);
+                    load_right(b, tiles.q, 16 * i, 2 * n, tiles.at);
                     Tensor<T>::multiply(dk[2 * n], pairs.ds[i], b[0], b[1]);
                     Tensor<T>::multiply(dk[2 * n + 1], pairs.ds[i], b[2], b[3]);
                 }
@@ -340,7 +342,7 @@ __device__ __forceinline__ void backward_keys(Operands<T> x, const u32* key_leng
         __syncthreads();
         if (with_dq) {
             float dq[COLUMNS / 16][4] = {};
-            add_queries(dq, tiles, seen, x.lane, x.warp);
+            add_queries(dq, tiles, seen, x.warp);
             write_queries(dq, tiles, x, z, start, seeing, scale);
         }
     }
@@ -351,8 +353,10 @@ __device__ __forceinline__ void backward_keys(Operands<T> x, const u32* key_leng
         T* rest = x.dq + (size_t)done * z.q_row_stride;
         zero_rows<COLUMNS>(rest, z.q_row_stride, z.t - done, z.hs, in_chunks(rest, z.q_row_stride, z.hs));
     }
-    write_keys<T, COLUMNS>(x.dk, dk, tiles.k, z.kv_row_stride, j0, head.keys, z.s, z.hs, scale, x.lane, x.warp);
-    write_keys<T, COLUMNS>(x.dv, dv, tiles.v, z.kv_row_stride, j0, head.keys, z.s, z.hs, 1.0f, x.lane, x.warp);
+    write_keys(x.dk, dk, tiles, tiles.k, z.kv_row_stride, j0, head.keys, z.s, z.hs, scale, x.lane,
+               x.warp);
+    write_keys(x.dv, dv, tiles, tiles.v, z.kv_row_stride, j0, head.keys, z.s, z.hs, 1.0f, x.lane,
+               x.warp);
 }
 
 // dq and D of a strip of queries.
@@ -394,10 +398,10 @@ __device__ __forceinline__ void backward_queries(Operands<T> x, const u32* key_l
         if (j0 + 16 * x.warp < keys) {
             Pairs pairs;
             pair_gradients(pairs, tiles, rows, head, z, start, j0, x.lane, x.warp, scale2, dropout, step);
-            write_pairs(tiles.ds, pairs, x.lane, x.warp);
+            write_pairs(tiles, pairs, x.warp);
         }
         __syncthreads();
-        add_queries(dq, tiles, keys - j0, x.lane, x.warp);
+        add_queries(dq, tiles, keys - j0, x.warp);
         __syncthreads();
     }
     write_queries(dq, tiles, x, z, start, seeing, scale);

@@ -56,6 +56,7 @@ __device__ __forceinline__ void forward_tensor(T* o, float* lse, const T* q, con
     constexpr int TILE = KEYS * COLUMNS;
     extern __shared__ __align__(128) u16 shared[];
     int lane = threadIdx.x % 32, warp = threadIdx.x / 32, rows = blockDim.x / 2;
+    Places<COLUMNS> at(lane);
     T* qs = (T*)shared;
     T* tiles = qs + rows * COLUMNS;  // k, v; k, v
 
@@ -63,10 +64,10 @@ __device__ __forceinline__ void forward_tensor(T* o, float* lse, const T* q, con
     Head head(blockIdx.x / strips, z, key_lengths, query_lengths);
     int start = blockIdx.x % strips * rows;
     int c = z.nh * z.hs;
-    q += (size_t)(head.b * z.t + start) * z.q_row_stride + head.column;
+    q += ((size_t)head.b * z.t + start) * z.q_row_stride + head.column;
     k += (size_t)head.b * z.s * z.kv_row_stride + head.column;
     v += (size_t)head.b * z.s * z.kv_row_stride + head.column;
-    o += (size_t)(head.b * z.t + start) * c + head.column;
+    o += ((size_t)head.b * z.t + start) * c + head.column;
     lse += (size_t)head.number * z.t + start;
     bool q_aligned = in_chunks(q, z.q_row_stride, z.hs), o_aligned = in_chunks(o, c, z.hs);
     bool k_aligned = in_chunks(k, z.kv_row_stride, z.hs), v_aligned = in_chunks(v, z.kv_row_stride, z.hs);
@@ -115,12 +116,12 @@ __device__ __forceinline__ void forward_tensor(T* o, float* lse, const T* q, con
 #pragma unroll
             for (int i = 0; i < COLUMNS / 16; i++) {
                 u32 a[4];
-                load_left<COLUMNS>(a, qs, row0, 2 * i, lane);
+                load_left(a, qs, row0, 2 * i, at);
 #pragma unroll
                 for (int n = 0; n < KEYS / 16; n++) {
                     if (j0 + 16 * n >= warp_keys) continue;
                     u32 b[4];
-                    load_right_transposed<COLUMNS>(b, ks, 16 * n, 2 * i, lane);
+                    load_right_transposed(b, ks, 16 * n, 2 * i, at);
                     Tensor<T>::multiply(score[2 * n], a, b[0], b[1]);
                     Tensor<T>::multiply(score[2 * n + 1], a, b[2], b[3]);
                 }
@@ -182,7 +183,7 @@ __device__ __forceinline__ void forward_tensor(T* o, float* lse, const T* q, con
 #pragma unroll
             for (int n = 0; n < COLUMNS / 16; n++) {
                 u32 b[4];
-                load_right<COLUMNS>(b, vs, 16 * i, 2 * n, lane);
+                load_right(b, vs, 16 * i, 2 * n, at);
                 Tensor<T>::multiply(out[2 * n], a, b[0], b[1]);
                 Tensor<T>::multiply(out[2 * n + 1], a, b[2], b[3]);
             }
@@ -204,7 +205,7 @@ __device__ __forceinline__ void forward_tensor(T* o, float* lse, const T* q, con
 #pragma unroll
         for (int n = 0; n < COLUMNS / 8; n++) {
             u32 pair = sees ? Tensor<T>::pair(out[n][2 * h] * over, out[n][2 * h + 1] * over) : 0;
-            *(u32*)(qs + chunk_place<COLUMNS>(row[h], n) + lane % 4 * 2) = pair;
+            *(u32*)(qs + at.pair.from(row0 + 8 * h, n)) = pair;
         }
         if (lane % 4 == 0 && row[h] < z.t - start)
             lse[row[h]] = sees ? __fmaf_rn(top[h], LN_2, ln_rn(total[h])) : minus_infinity();

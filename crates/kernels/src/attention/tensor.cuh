@@ -6,9 +6,11 @@
 
 using u16 = unsigned short;
 
+__device__ __forceinline__ u32 shared_address(const void* pointer) { return (u32)__cvta_generic_to_shared(pointer); }
+
 // 16 bytes from global to shared memory, or 16 zeros if `keep` is false: `from` is then not read.
 __device__ __forceinline__ void copy_async(void* to, const void* from, bool keep) {
-    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"((u32)__cvta_generic_to_shared(to)), "l"(from),
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared_address(to)), "l"(from),
                  "r"(keep ? 16 : 0)
                  : "memory");
 }
@@ -22,17 +24,17 @@ __device__ __forceinline__ void copy_wait() {
 }
 
 // Four 8 x 8 matrices: lanes 8 i .. 8 i + 7 give the addresses of the rows of matrix i.
-__device__ __forceinline__ void load_matrices(u32 (&r)[4], const void* row) {
+__device__ __forceinline__ void load_matrices(u32 (&r)[4], u32 row) {
     asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
                  : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
-                 : "r"((u32)__cvta_generic_to_shared(row))
+                 : "r"(row)
                  : "memory");
 }
 
-__device__ __forceinline__ void load_matrices_transposed(u32 (&r)[4], const void* row) {
+__device__ __forceinline__ void load_matrices_transposed(u32 (&r)[4], u32 row) {
     asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
                  : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
-                 : "r"((u32)__cvta_generic_to_shared(row))
+                 : "r"(row)
                  : "memory");
 }
 
@@ -76,10 +78,41 @@ struct Tensor<f16> {
 // A tile of rows of COLUMNS values, a power of two from 32 to 128, in chunks of 8. The same chunk of eight rows in a
 // row, as ldmatrix reads them, lies in all 32 banks, and so do eight chunks in a row, as copies write them.
 template <int COLUMNS>
-__device__ __forceinline__ int chunk_place(int row, int chunk) {
+__device__ __forceinline__ int chunk_turn(int row) {
     constexpr int CHUNKS = COLUMNS / 8, GROUP = CHUNKS < 8 ? CHUNKS : 8;
-    return row * COLUMNS + (chunk ^ row / (8 / GROUP) % GROUP) * 8;
+    return row / (8 / GROUP) % GROUP;
 }
+
+template <int COLUMNS>
+__device__ __forceinline__ int chunk_place(int row, int chunk) {
+    return row * COLUMNS + (chunk ^ chunk_turn<COLUMNS>(row)) * 8;
+}
+
+// The same for a lane's row and chunk, seen from a row that is a multiple of 8, which turns nothing, and an even chunk:
+// what does not change from place to place is worked out once.
+template <int COLUMNS>
+struct Place {
+    int row, chunk;  // in values
+
+    __device__ __forceinline__ Place(int row, int chunk)
+        : row(row * COLUMNS), chunk((chunk ^ chunk_turn<COLUMNS>(row)) * 8) {}
+
+    __device__ __forceinline__ int from(int first_row, int first_chunk) const {
+        return row + first_row * COLUMNS + (chunk ^ first_chunk * 8);
+    }
+};
+
+// Where a lane finds what it has of matrices.
+template <int COLUMNS>
+struct Places {
+    Place<COLUMNS> by_rows, by_columns;  // the four matrices of a 16 x 16 tile: first down, or first across
+    Place<COLUMNS> pair;                 // of an accumulator: columns 2 c and 2 c + 1 of row g
+
+    __device__ __forceinline__ Places(int lane)
+        : by_rows(lane % 16, lane / 16), by_columns(lane / 16 * 8 + lane % 8, lane / 8 % 2), pair(lane / 4, 0) {
+        pair.row += lane % 4 * 2;
+    }
+};
 
 // `all` rows of `hs` values, `stride` apart, to a tile of COLUMNS, of which `rows` are there; the others, and the
 // columns from `hs` on, become zeros. `aligned`: whole chunks, aligned to 16 bytes; they arrive with the next committed
@@ -133,9 +166,9 @@ template <int COLUMNS, typename T>
 __device__ __forceinline__ void zero_rows(T* to, int stride, int rows, int hs, bool aligned) {
     constexpr int CHUNKS = COLUMNS / 8;
 #pragma unroll 1
-    for (int i = threadIdx.x; i < rows * CHUNKS; i += blockDim.x) {
-        T* chunk = to + (size_t)(i / CHUNKS) * stride + i % CHUNKS * 8;
-        int here = hs - i % CHUNKS * 8;
+    for (size_t i = threadIdx.x; i < (size_t)rows * CHUNKS; i += blockDim.x) {
+        int column = (int)(i % CHUNKS) * 8, here = hs - column;
+        T* chunk = to + i / CHUNKS * stride + column;
         if (aligned && here > 0) *(uint4*)chunk = uint4{0, 0, 0, 0};
         if (!aligned)
 #pragma unroll 1
@@ -143,30 +176,33 @@ __device__ __forceinline__ void zero_rows(T* to, int stride, int rows, int hs, b
     }
 }
 
-// The left factor of 16 rows from `row` on and the 16 columns of chunks `chunk` and `chunk + 1`.
+// The left factor of 16 rows from `row` on and the 16 columns of chunks `chunk` and `chunk + 1`. Here and below `row`
+// is a multiple of 8, `chunk` even.
 template <int COLUMNS, typename T>
-__device__ __forceinline__ void load_left(u32 (&a)[4], const T* tile, int row, int chunk, int lane) {
-    load_matrices(a, tile + chunk_place<COLUMNS>(row + lane % 16, chunk + lane / 16));
+__device__ __forceinline__ void load_left(u32 (&a)[4], const T* tile, int row, int chunk, const Places<COLUMNS>& at) {
+    load_matrices(a, shared_address(tile + at.by_rows.from(row, chunk)));
 }
 
 // The left factor of 16 columns (chunks `chunk` and `chunk + 1`) by 16 rows from `row` on: the tile's transpose.
 template <int COLUMNS, typename T>
-__device__ __forceinline__ void load_left_transposed(u32 (&a)[4], const T* tile, int row, int chunk, int lane) {
-    load_matrices_transposed(a, tile + chunk_place<COLUMNS>(row + lane / 16 * 8 + lane % 8, chunk + lane / 8 % 2));
+__device__ __forceinline__ void load_left_transposed(u32 (&a)[4], const T* tile, int row, int chunk,
+                                                     const Places<COLUMNS>& at) {
+    load_matrices_transposed(a, shared_address(tile + at.by_columns.from(row, chunk)));
 }
 
 // Right factors of a product with the tile's transpose: 16 rows from `row` on are its columns. b[0] and b[1] make the
 // first eight of them, b[2] and b[3] the others.
 template <int COLUMNS, typename T>
-__device__ __forceinline__ void load_right_transposed(u32 (&b)[4], const T* tile, int row, int chunk, int lane) {
-    load_matrices(b, tile + chunk_place<COLUMNS>(row + lane / 16 * 8 + lane % 8, chunk + lane / 8 % 2));
+__device__ __forceinline__ void load_right_transposed(u32 (&b)[4], const T* tile, int row, int chunk,
+                                                      const Places<COLUMNS>& at) {
+    load_matrices(b, shared_address(tile + at.by_columns.from(row, chunk)));
 }
 
 // Right factors of a product with the tile: 16 rows from `row` on, and the 16 columns of chunks `chunk` and `chunk +
 // 1`.
 template <int COLUMNS, typename T>
-__device__ __forceinline__ void load_right(u32 (&b)[4], const T* tile, int row, int chunk, int lane) {
-    load_matrices_transposed(b, tile + chunk_place<COLUMNS>(row + lane % 16, chunk + lane / 16));
+__device__ __forceinline__ void load_right(u32 (&b)[4], const T* tile, int row, int chunk, const Places<COLUMNS>& at) {
+    load_matrices_transposed(b, shared_address(tile + at.by_rows.from(row, chunk)));
 }
 
 // Whether rows at `from`, `stride` apart, are whole chunks of 16 bytes.
