@@ -1,18 +1,19 @@
 // Attention backward in 16 bits, on tensor cores, deterministic: no atomics.
 //
-// The formulas are those of attention_backward.cu. Scores are made again, a tile of 64 keys by a strip of 32 queries at
-// a time and transposed, so that weights and score gradients lie in registers as the left factors of dv and dk; for dq
+// The formulas are those of attention_backward.cu. Scores are made again, a tile of keys by a strip of 32 queries at a
+// time and transposed, so that weights and score gradients lie in registers as the left factors of dv and dk; for dq
 // they go through shared memory. Products take ds and f a rounded to T; everything else is f32, and a gradient is
 // rounded once.
 //
-// Where S <= 64 one launch does all: a block has a head's keys and walks its queries in ascending strips. Beyond, one
-// launch has a block for every strip of queries, which walks the keys, for dq, and writes D; a second has a block for
-// every tile of keys, which walks the queries, for dk and dv.
+// Where S <= 128 one launch does all: a block has a head's keys, 16 a warp, and walks its queries in ascending strips.
+// Beyond, one launch has a block for every strip of queries, which walks the keys, for dq, and writes D; a second has a
+// block for every tile of keys, which walks the queries, for dk and dv.
 //
 // Shapes    as attention_backward.cu. HS <= COLUMNS (32, 64 or 128); columns behind HS are zeros in shared memory.
-// Launch    128 threads. Queries' kernel: B NH ceil(T / 32) blocks. Keys' kernel: B NH ceil(S / 64) blocks; with dq not
-//           null it is the one launch, S <= 64 and delta is not used. Dynamic shared memory: 192 rows of COLUMNS values
-//           of T, and 64 of 32.
+// Launch    Queries' kernel: 128 threads, B NH ceil(T / 32) blocks. Keys' kernel: 32 to 256 threads, 16 keys a warp,
+//           B NH ceil(S / (threads / 2)) blocks; with dq not null it is the one launch, a block has all keys and delta
+//           is not used. Dynamic shared memory: 64 rows of COLUMNS values of T for queries; for each key of a tile (64
+//           in the queries' kernel) two such rows, and 32 values.
 // Requires  lengths at most S and T. Rows that are no whole chunks of 16 bytes are copied value by value.
 // Traffic   one launch: (4 B T + 2 B S) C values read and (B T + 2 B S) C written, the floor. Two: as
 //           attention_backward.cu.
@@ -26,7 +27,7 @@
 #include "math.cuh"
 #include "tensor.cuh"
 
-constexpr int KEYS = 64;
+constexpr int KEYS = 64;  // of a tile, in the queries' kernel
 
 // What is known of a strip's queries; zeros for those that see nothing.
 struct Rows {
@@ -70,16 +71,16 @@ struct Operands {
 template <typename T, int COLUMNS>
 struct Tiles {
     T *q, *d_o, *k, *v;
-    T* ds;  // (KEYS, STRIP)
+    T* ds;  // (keys, STRIP)
     Places<COLUMNS> at;
     Places<STRIP> at_ds;
 
-    __device__ __forceinline__ Tiles(void* shared) : at(threadIdx.x % 32), at_ds(threadIdx.x % 32) {
+    __device__ __forceinline__ Tiles(void* shared, int keys) : at(threadIdx.x % 32), at_ds(threadIdx.x % 32) {
         q = (T*)shared;
         d_o = q + STRIP * COLUMNS;
         k = d_o + STRIP * COLUMNS;
-        v = k + KEYS * COLUMNS;
-        ds = v + KEYS * COLUMNS;
+        v = k + keys * COLUMNS;
+        ds = v + keys * COLUMNS;
     }
 };
 
@@ -91,7 +92,7 @@ __device__ __forceinline__ void make_deltas(Rows& rows, const Tiles<T, COLUMNS>&
     constexpr int CHUNKS = COLUMNS / 8;
     int chunk = threadIdx.x % CHUNKS;
 #pragma unroll 1
-    for (int row = threadIdx.x / CHUNKS; row < STRIP; row += THREADS / CHUNKS) {
+    for (int row = threadIdx.x / CHUNKS; row < STRIP; row += blockDim.x / CHUNKS) {
         float sum = 0.0f;
         if (row < seeing) {
             const T* o = x.o + (size_t)(start + row) * x.c + 8 * chunk;
@@ -221,45 +222,46 @@ __device__ __forceinline__ void write_pairs(const Tiles<T, COLUMNS>& tiles, cons
             *(u32*)(tiles.ds + tiles.at_ds.pair.from(16 * warp + 8 * h, n)) = pairs.ds[n / 2][n % 2 * 2 + h];
 }
 
-// A strip of dq goes on: sum += the transpose of ds by k, over the first `keys` keys of the tile. A warp has 16 of the
-// rows and half of the columns.
+// A strip of dq is made in units of 16 rows (the first or the last of the strip) by 16 columns.
+template <int COLUMNS>
+constexpr int UNITS = 2 * (COLUMNS / 16);
+
+// A unit of dq goes on: sum += the transpose of ds by k, over the first `keys` keys of the tile.
 template <typename T, int COLUMNS>
-__device__ __forceinline__ void add_queries(float (&sum)[COLUMNS / 16][4], const Tiles<T, COLUMNS>& tiles, int keys,
-                                            int warp) {
-    int chunk = warp / 2 * (COLUMNS / 16);
-#pragma unroll
-    for (int i = 0; i < KEYS / 16; i++) {
-        if (16 * i >= keys) continue;
-        u32 a[4];
-        load_left_transposed(a, tiles.ds, 16 * i, warp % 2 * 2, tiles.at_ds);
-#pragma unroll
-        for (int n = 0; n < COLUMNS / 32; n++) {
-            u32 b[4];
-            load_right(b, tiles.k, 16 * i, chunk + 2 * n, tiles.at);
-            Tensor<T>::multiply(sum[2 * n], a, b[0], b[1]);
-            Tensor<T>::multiply(sum[2 * n + 1], a, b[2], b[3]);
-        }
+__device__ __forceinline__ void add_unit(float (&sum)[2][4], const Tiles<T, COLUMNS>& tiles, int unit, int keys) {
+#pragma unroll 2
+    for (int i = 0; i < keys; i += 16) {
+        u32 a[4], b[4];
+        load_left_transposed(a, tiles.ds, i, unit % 2 * 2, tiles.at_ds);
+        load_right(b, tiles.k, i, unit / 2 * 2, tiles.at);
+        Tensor<T>::multiply(sum[0], a, b[0], b[1]);
+        Tensor<T>::multiply(sum[1], a, b[2], b[3]);
     }
 }
 
-// A strip of dq to memory, through the tile of q, which all threads have done with.
+// To its place in the tile of q, which all threads have done with.
 template <typename T, int COLUMNS>
-__device__ __forceinline__ void write_queries(const float (&sum)[COLUMNS / 16][4], const Tiles<T, COLUMNS>& tiles,
-                                              const Operands<T>& x, const Sizes& z, int start, int seeing,
-                                              float scale) {
-    int chunk = x.warp / 2 * (COLUMNS / 16);
+__device__ __forceinline__ void place_unit(const float (&sum)[2][4], const Tiles<T, COLUMNS>& tiles, int unit,
+                                           int seeing, float scale, int lane) {
 #pragma unroll
-    for (int n = 0; n < COLUMNS / 16; n++)
+    for (int n = 0; n < 2; n++)
 #pragma unroll
         for (int h = 0; h < 2; h++) {
-            int row = x.warp % 2 * 16 + x.lane / 4 + 8 * h;
-            u32 pair = row < seeing ? Tensor<T>::pair(sum[n][2 * h] * scale, sum[n][2 * h + 1] * scale) : 0;
-            *(u32*)(tiles.q + tiles.at.pair.from(x.warp % 2 * 16 + 8 * h, chunk + n)) = pair;
+            int row = unit % 2 * 16 + 8 * h;
+            bool sees = row + lane / 4 < seeing;
+            u32 pair = sees ? Tensor<T>::pair(sum[n][2 * h] * scale, sum[n][2 * h + 1] * scale) : 0;
+            *(u32*)(tiles.q + tiles.at.pair.from(row, unit / 2 * 2 + n)) = pair;
         }
+}
+
+// A strip of dq, all of whose units are in place, to memory.
+template <typename T, int COLUMNS>
+__device__ __forceinline__ void write_queries(const Tiles<T, COLUMNS>& tiles, const Operands<T>& x, const Sizes& z,
+                                              int start) {
     __syncthreads();
     T* to = x.dq + (size_t)start * z.q_row_stride;
     store_rows<COLUMNS>(to, tiles.q, 0, z.q_row_stride, min(z.t - start, STRIP), z.hs,
-                        in_chunks(to, z.q_row_stride, z.hs), threadIdx.x, THREADS);
+                        in_chunks(to, z.q_row_stride, z.hs), threadIdx.x, blockDim.x);
     __syncthreads();
 }
 
@@ -288,10 +290,10 @@ __device__ __forceinline__ void backward_keys(Operands<T> x, const u32* key_leng
                                               const Sizes& z, const Dropout& dropout) {
     extern __shared__ __align__(128) u16 shared[];
     __shared__ __align__(8) Rows rows;
-    Tiles<T, COLUMNS> tiles(shared);
-    int tiles_of_keys = (z.s + KEYS - 1) / KEYS;
+    int keys = blockDim.x / 2, tiles_of_keys = (z.s + keys - 1) / keys;
+    Tiles<T, COLUMNS> tiles(shared, keys);
     Head head(blockIdx.x / tiles_of_keys, z, key_lengths, query_lengths);
-    int j0 = blockIdx.x % tiles_of_keys * KEYS;
+    int j0 = blockIdx.x % tiles_of_keys * keys;
     x.enter(head, z);
     bool with_dq = x.dq != nullptr;
     float scale = 1.0f / __fsqrt_rn((float)z.hs), scale2 = LOG2_E * scale;
@@ -301,8 +303,8 @@ __device__ __forceinline__ void backward_keys(Operands<T> x, const u32* key_leng
     int first = head.causal ? j0 : 0, end = j0 < head.keys ? head.queries : 0;
     if (first < end) {
         size_t at = (size_t)j0 * z.kv_row_stride;
-        fetch<COLUMNS>(tiles.k, KEYS, x.k + at, z.kv_row_stride, head.keys - j0, z.hs, x.k_aligned);
-        fetch<COLUMNS>(tiles.v, KEYS, x.v + at, z.kv_row_stride, head.keys - j0, z.hs, x.v_aligned);
+        fetch<COLUMNS>(tiles.k, keys, x.k + at, z.kv_row_stride, head.keys - j0, z.hs, x.k_aligned);
+        fetch<COLUMNS>(tiles.v, keys, x.v + at, z.kv_row_stride, head.keys - j0, z.hs, x.v_aligned);
     }
     float dk[COLUMNS / 8][4] = {}, dv[COLUMNS / 8][4] = {};
     for (int start = first; start < end; start += STRIP) {
@@ -321,7 +323,8 @@ __device__ __forceinline__ void backward_keys(Operands<T> x, const u32* key_leng
             make_deltas(rows, tiles, x, start, seeing, z.hs);
             __syncthreads();
         }
-        int seen = head.visible(start + STRIP - 1) - j0;  // keys of the tile that some query of the strip sees
+        // Keys of the tile that some query of the strip sees.
+        int seen = min(head.visible(start + STRIP - 1) - j0, keys);
         if (16 * x.warp < seen) {
             Pairs pairs;
             pair_gradients(pairs, tiles, rows, head, z, start, j0, x.lane, x.warp, scale2, dropout, step);
@@ -341,9 +344,13 @@ __device__ __forceinline__ void backward_keys(Operands<T> x, const u32* key_leng
         }
         __syncthreads();
         if (with_dq) {
-            float dq[COLUMNS / 16][4] = {};
-            add_queries(dq, tiles, seen, x.warp);
-            write_queries(dq, tiles, x, z, start, seeing, scale);
+#pragma unroll 1
+            for (int unit = x.warp; unit < UNITS<COLUMNS>; unit += blockDim.x / 32) {
+                float dq[2][4] = {};
+                add_unit(dq, tiles, unit, seen);
+                place_unit(dq, tiles, unit, seeing, scale, x.lane);
+            }
+            write_queries(tiles, x, z, start);
         }
     }
     copy_wait<0>();
@@ -365,7 +372,7 @@ __device__ __forceinline__ void backward_queries(Operands<T> x, const u32* key_l
                                                  const Sizes& z, const Dropout& dropout) {
     extern __shared__ __align__(128) u16 shared[];
     __shared__ __align__(8) Rows rows;
-    Tiles<T, COLUMNS> tiles(shared);
+    Tiles<T, COLUMNS> tiles(shared, KEYS);
     int strips = (z.t + STRIP - 1) / STRIP;
     Head head(blockIdx.x / strips, z, key_lengths, query_lengths);
     int start = blockIdx.x % strips * STRIP;
@@ -387,7 +394,8 @@ __device__ __forceinline__ void backward_queries(Operands<T> x, const u32* key_l
         __syncthreads();
         if ((int)threadIdx.x < seeing) x.delta[start + threadIdx.x] = rows.delta[threadIdx.x];
     }
-    float dq[COLUMNS / 16][4] = {};
+    constexpr int WARPS = THREADS / 32;
+    float dq[UNITS<COLUMNS> / WARPS][2][4] = {};
     for (int j0 = 0; j0 < keys; j0 += KEYS) {
         size_t at = (size_t)j0 * z.kv_row_stride;
         fetch<COLUMNS>(tiles.k, KEYS, x.k + at, z.kv_row_stride, keys - j0, z.hs, x.k_aligned);
@@ -401,14 +409,19 @@ __device__ __forceinline__ void backward_queries(Operands<T> x, const u32* key_l
             write_pairs(tiles, pairs, x.warp);
         }
         __syncthreads();
-        add_queries(dq, tiles, keys - j0, x.warp);
+#pragma unroll
+        for (int n = 0; n < UNITS<COLUMNS> / WARPS; n++)
+            add_unit(dq[n], tiles, x.warp + WARPS * n, min(keys - j0, KEYS));
         __syncthreads();
     }
-    write_queries(dq, tiles, x, z, start, seeing, scale);
+#pragma unroll
+    for (int n = 0; n < UNITS<COLUMNS> / WARPS; n++)
+        place_unit(dq[n], tiles, x.warp + WARPS * n, seeing, scale, x.lane);
+    write_queries(tiles, x, z, start);
 }
 
-#define BACKWARD(NAME, WHAT, T, COLUMNS)                                                                              \
-    extern "C" __global__ void __launch_bounds__(THREADS, 2)                                                          \
+#define BACKWARD(NAME, WHAT, THREADS_MOST, T, COLUMNS)                                                                \
+    extern "C" __global__ void __launch_bounds__(THREADS_MOST)                                                        \
         NAME(T* dq, T* dk, T* dv, float* delta, const T* q, const T* k, const T* v, const T* o, const float* lse,     \
              const T* d_o, const u32* key_lengths, const u32* query_lengths, Sizes sizes, Dropout dropout) {          \
         WHAT<T, COLUMNS>(Operands<T>{q, k, v, o, d_o, lse, delta, dq, dk, dv}, key_lengths, query_lengths, sizes,     \

@@ -2,7 +2,7 @@
 
 use super::{Checked, HEAD_SIZE_MAX};
 use crate::Error;
-use crate::cuda::{Module, Queue, int};
+use crate::cuda::{Module, Queue, WARP, int};
 use crate::error::product;
 use cudarc::driver::{CudaFunction, LaunchConfig};
 
@@ -11,14 +11,17 @@ const STRIP: usize = 32;
 const FORWARD_TILE: usize = 64;
 const BACKWARD_TILE: usize = 32;
 
-/// Keys of a tile on tensor cores, and queries of a warp in `forward_tensor.cuh`.
+/// Keys of a tile on tensor cores, and rows of a warp: queries forward, keys backward.
 const TENSOR_TILE: usize = 64;
-const WARP_QUERIES: usize = 16;
+const WARP_ROWS: usize = 16;
+
+/// So many keys, and less, are one tile of backward on tensor cores: one launch.
+const ONE_TILE: usize = 128;
 
 /// No tile has more rows.
-pub(super) const TILE_MAX: usize = 64;
+pub(super) const TILE_MAX: usize = 128;
 
-/// Threads a block; fewer only where `forward_tensor.cuh` has few queries.
+/// Threads a block, but where tensor cores have few rows or `ONE_TILE`.
 const THREADS: u32 = 128;
 
 /// Columns of scores that the forward of f32 keeps in shared memory. With 256, two blocks of the largest head size fit
@@ -93,8 +96,9 @@ fn tensor_forward_bytes(columns: usize, queries: usize, stages: usize) -> usize 
     2 * columns * (queries + 2 * TENSOR_TILE * stages)
 }
 
-fn tensor_backward_bytes(columns: usize) -> usize {
-    2 * (columns * 2 * (STRIP + TENSOR_TILE) + STRIP * TENSOR_TILE)
+/// `keys`: those of a tile.
+fn tensor_backward_bytes(columns: usize, keys: usize) -> usize {
+    2 * (columns * 2 * (STRIP + keys) + STRIP * keys)
 }
 
 impl Typed {
@@ -120,12 +124,14 @@ impl Typed {
             [include_str!("../attention_forward_f16.ptx"), include_str!("../attention_backward_f16.ptx")]
         };
         let (forward, backward) = (queue.load("attention", forward)?, queue.load("attention", backward)?);
-        let forward_most = |columns| tensor_forward_bytes(columns, 4 * WARP_QUERIES, 2);
+        let forward_most = |columns| tensor_forward_bytes(columns, TENSOR_TILE, 2);
+        let queries_most = |columns| tensor_backward_bytes(columns, TENSOR_TILE);
+        let keys_most = |columns| tensor_backward_bytes(columns, ONE_TILE);
         Ok(Typed {
             tensor_cores: true,
             forward: BySize::load(&forward, ("forward", element), &SIZES, forward_most)?,
-            backward_queries: BySize::load(&backward, ("backward_queries", element), &SIZES, tensor_backward_bytes)?,
-            backward_keys: BySize::load(&backward, ("backward_keys", element), &SIZES, tensor_backward_bytes)?,
+            backward_queries: BySize::load(&backward, ("backward_queries", element), &SIZES, queries_most)?,
+            backward_keys: BySize::load(&backward, ("backward_keys", element), &SIZES, keys_most)?,
             weights: weights(weights_of, element)?,
         })
     }
@@ -134,11 +140,10 @@ impl Typed {
         let (t, s, hs) = (checked.dims.t, checked.dims.s, checked.dims.hs);
         let (size, kernel) = self.forward.of(hs);
         if self.tensor_cores {
-            let warps = t.div_ceil(WARP_QUERIES).min(4);
-            let queries = warps * WARP_QUERIES;
+            let queries = t.next_multiple_of(WARP_ROWS).min(TENSOR_TILE);
             let bytes = tensor_forward_bytes(size, queries, if s > TENSOR_TILE { 2 } else { 1 });
             let mut launch = launch(op, checked, t.div_ceil(queries), bytes)?;
-            launch.block_dim.0 = 32 * warps as u32;
+            launch.block_dim.0 = threads_of(queries);
             return Ok(Plan { kernel, launch, width: 0 });
         }
         let width = s.next_multiple_of(FORWARD_TILE).min(KEPT_SCORES);
@@ -153,10 +158,14 @@ impl Typed {
         let plan =
             |kernel, blocks, bytes| Ok(Some(Plan { kernel, launch: launch(op, checked, blocks, bytes)?, width: 0 }));
         if self.tensor_cores {
-            let bytes = tensor_backward_bytes(size);
-            let alone = s <= TENSOR_TILE;
-            let first = if alone { None } else { plan(queries, t.div_ceil(STRIP), bytes)? };
-            return Ok([first, plan(keys, s.div_ceil(TENSOR_TILE), bytes)?]);
+            if s > ONE_TILE {
+                let bytes = tensor_backward_bytes(size, TENSOR_TILE);
+                return Ok([plan(queries, t.div_ceil(STRIP), bytes)?, plan(keys, s.div_ceil(TENSOR_TILE), bytes)?]);
+            }
+            let tile = s.next_multiple_of(WARP_ROWS);
+            let mut launch = launch(op, checked, 1, tensor_backward_bytes(size, tile))?;
+            launch.block_dim.0 = threads_of(tile);
+            return Ok([None, Some(Plan { kernel: keys, launch, width: 0 })]);
         }
         Ok([
             plan(queries, t.div_ceil(STRIP), backward_bytes(hs, 1))?,
@@ -176,6 +185,11 @@ impl Typed {
 
 fn weights(module: &Module, element: &str) -> Result<CudaFunction, Error> {
     module.function_with_shared(&format!("attention_weights_{element}"), weights_bytes(HEAD_SIZE_MAX) as u32)
+}
+
+/// Threads for so many rows on tensor cores.
+fn threads_of(rows: usize) -> u32 {
+    (rows / WARP_ROWS) as u32 * WARP
 }
 
 /// So many blocks for each head.
