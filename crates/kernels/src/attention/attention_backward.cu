@@ -1,4 +1,4 @@
-// Attention backward, deterministic: two kernels, without atomics.
+// Attention backward, deterministic: one launch or two, without atomics.
 //
 //   a[i,j]  = exp(s[i,j] - lse[i])                       s made again as in attention_forward.cu
 //   D[i]    = sum_d do[i,d] o[i,d]
@@ -7,20 +7,21 @@
 //   dk[j,d] = scale sum_i ds[i,j] q[i,d]
 //   dv[j,d] = sum_i f[i,j] a[i,j] do[i,d]
 //
-// The first kernel walks the keys of a strip of queries in ascending order, for dq; on its way it writes D. The second
-// walks the queries of 32 keys in ascending order, for dk and dv. So every gradient has one owner and one chain, whose
-// order mod.rs fixes: the bits are the CPU's in f32, whatever the order of blocks.
+// The queries' kernel walks the keys of a strip of queries in ascending order, for dq; on its way it writes D. The
+// keys' kernel walks the queries of 32 keys in ascending order, for dk and dv; where those are all keys, it makes dq as
+// well, and is the only one. So every gradient has one owner and one chain, whose order mod.rs fixes: the bits are the
+// CPU's, whatever the order of blocks.
 //
 // Shapes    q, dq (B, T, C) with rows q_row_stride apart, k, v, dk, dv (B, S, C) with rows kv_row_stride apart; o, do
 //           (B, T, C), rows C apart; lse, delta (B, NH, T); key_lengths, query_lengths (B); the latter may be null: T.
 // Types     float. backward_tensor.cuh has bf16 and f16.
-// Launch    128 threads; B NH ceil(T / 32) blocks for dq, then B NH ceil(S / 32) for dk and dv on the same stream;
-//           dynamic shared memory: 128 rows of row_pitch(HS) floats, and 32 rows of 32 (dq) or 64 (dk, dv), set in
-//           cuda.rs.
+// Launch    128 threads; B NH ceil(T / 32) blocks for queries, then B NH ceil(S / 32) for keys on the same stream; with
+//           dq not null the keys' kernel is the only one, S <= 32 and delta is not used. Dynamic shared memory: 128
+//           rows of row_pitch(HS) floats, and 32 rows of 32 (queries) or 64 (keys), set in cuda/typed.rs.
 // Requires  HS <= 64 GROUPS; lengths at most S and T. Every row of dq, dk and dv is written, with zeros where nobody
 //           sees anything. delta needs no content.
-// Traffic   a head's rows are read once a strip by each kernel, from DRAM once each while its blocks run side by side:
-//           (4 B T + 2 B S) + (2 B T + 2 B S) values read, (B T + 2 B S) written; one kernel would read a third less.
+// Traffic   one launch: (4 B T + 2 B S) C values read, (B T + 2 B S) C written, the floor. Of two, the second reads q,
+//           k, v and do again. A head's rows come from DRAM once a launch while its blocks run side by side.
 // Order     D in lane order, a warp a row; a piece of dropout's bits is made by one of the two lanes that need it,
 //           which hands the other half over.
 
@@ -90,6 +91,42 @@ __device__ __forceinline__ void write_pairs(float* to, const float (&x)[4][PAIRS
         for (int n = 0; n < PAIRS; n++) to[place(part.row + i, part.key<TILE>(n), TILE)] = x[i][n];
 }
 
+// rows.delta[i] = the lane-order dot product of rows i of `dos`, in shared memory, and of o: a warp a row.
+template <typename T>
+__device__ __forceinline__ void make_deltas(Rows& rows, const float* dos, const T* o, int c, int seeing, int hs,
+                                            const Part& part) {
+    int pitch = row_pitch(hs);
+#pragma unroll 1
+    for (int row = part.warp; row < STRIP; row += THREADS / 32) {
+        float dot = 0.0f;
+        if (row < seeing)
+#pragma unroll 1
+            for (int d = part.lane; d < hs; d += 32)
+                dot = __fmaf_rn(dos[row * pitch + d], to_float(o[(size_t)row * c + d]), dot);
+        dot = lane_sum(dot);
+        if (part.lane == 0) rows.delta[row] = dot;
+    }
+}
+
+// A strip of dq, `dq` being its first row; `start` says which.
+template <typename T, int GROUPS>
+__device__ __forceinline__ void write_queries(T* dq, const float (&sum)[GROUPS][4][4], int start, int seeing,
+                                              float scale, const Sizes& z, const Part& part) {
+    bool vector = in_fours(dq, z.q_row_stride, z.hs);
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+        int row = part.row + i;
+        if (start + row >= z.t) break;
+#pragma unroll
+        for (int g = 0; g < GROUPS; g++) {
+            int column = part.column(g);
+            if (column >= z.hs) continue;
+            float4 x = row < seeing ? scaled(sum[g][i], scale) : float4{0.0f, 0.0f, 0.0f, 0.0f};
+            write_part(dq + (size_t)row * z.q_row_stride, x, column, z.hs, vector);
+        }
+    }
+}
+
 template <typename T, int GROUPS>
 __device__ __forceinline__ void backward_queries(T* dq, float* delta, const T* q, const T* k, const T* v, const T* o,
                                                  const float* lse, const T* d_o, const u32* key_lengths,
@@ -126,23 +163,10 @@ __device__ __forceinline__ void backward_queries(T* dq, float* delta, const T* q
         load_rows<STRIP>(qs, q, z.q_row_stride, seeing, z.hs);
         load_rows<STRIP>(dos, d_o, c, seeing, z.hs);
         __syncthreads();
-#pragma unroll 1
-        for (int row = part.warp; row < seeing; row += THREADS / 32) {
-            float dot = 0.0f;
-#pragma unroll 1
-            for (int d = part.lane; d < z.hs; d += 32)
-                dot = __fmaf_rn(dos[row * pitch + d], to_float(o[(size_t)row * c + d]), dot);
-            dot = lane_sum(dot);
-            if (part.lane == 0) {
-                rows.delta[row] = dot;
-                delta[row] = dot;
-            }
-        }
-        if (threadIdx.x < STRIP) {
-            bool sees = (int)threadIdx.x < seeing;
-            rows.lse[threadIdx.x] = sees ? lse[threadIdx.x] : 0.0f;
-            if (!sees) rows.delta[threadIdx.x] = 0.0f;
-        }
+        make_deltas(rows, dos, o, c, seeing, z.hs, part);
+        if (threadIdx.x < STRIP) rows.lse[threadIdx.x] = (int)threadIdx.x < seeing ? lse[threadIdx.x] : 0.0f;
+        __syncthreads();
+        if ((int)threadIdx.x < seeing) delta[threadIdx.x] = rows.delta[threadIdx.x];
     }
     int count[4];
 #pragma unroll
@@ -164,19 +188,7 @@ __device__ __forceinline__ void backward_queries(T* dq, float* delta, const T* q
         __syncthreads();
     }
 
-    bool vector = in_fours(dq, z.q_row_stride, z.hs);
-#pragma unroll
-    for (int i = 0; i < 4; i++) {
-        int row = part.row + i;
-        if (start + row >= z.t) break;
-#pragma unroll
-        for (int g = 0; g < GROUPS; g++) {
-            int column = part.column(g);
-            if (column >= z.hs) continue;
-            float4 x = row < seeing ? scaled(sum[g][i], scale) : float4{0.0f, 0.0f, 0.0f, 0.0f};
-            write_part(dq + (size_t)row * z.q_row_stride, x, column, z.hs, vector);
-        }
-    }
+    write_queries(dq, sum, start, seeing, scale, z, part);
 }
 
 // The chains over queries go on by a strip: dk[g][x] += the sum over its rows of ds[row][key x] q[row], and dv likewise
@@ -227,9 +239,10 @@ __device__ __forceinline__ void weigh_queries(float (&dk)[GROUPS][4][4], float (
 }
 
 template <typename T, int GROUPS>
-__device__ __forceinline__ void backward_keys(T* dk, T* dv, const T* q, const T* k, const T* v, const float* lse,
-                                              const float* delta, const T* d_o, const u32* key_lengths,
-                                              const u32* query_lengths, const Sizes& z, const Dropout& dropout) {
+__device__ __forceinline__ void backward_keys(T* dq, T* dk, T* dv, const float* delta, const T* q, const T* k,
+                                              const T* v, const T* o, const float* lse, const T* d_o,
+                                              const u32* key_lengths, const u32* query_lengths, const Sizes& z,
+                                              const Dropout& dropout) {
     extern __shared__ __align__(16) float shared[];
     __shared__ Rows rows;
     int pitch = row_pitch(z.hs);
@@ -250,8 +263,12 @@ __device__ __forceinline__ void backward_keys(T* dk, T* dv, const T* q, const T*
     v += key0 * z.kv_row_stride + head.column;
     dk += key0 * z.kv_row_stride + head.column;
     dv += key0 * z.kv_row_stride + head.column;
-    q += (size_t)head.b * z.t * z.q_row_stride + head.column;
-    d_o += (size_t)head.b * z.t * c + head.column;
+    bool with_dq = dq != nullptr;
+    size_t query0 = (size_t)head.b * z.t;
+    q += query0 * z.q_row_stride + head.column;
+    if (with_dq) dq += query0 * z.q_row_stride + head.column;
+    o += query0 * c + head.column;
+    d_o += query0 * c + head.column;
     lse += (size_t)head.number * z.t;
     delta += (size_t)head.number * z.t;
 
@@ -271,23 +288,36 @@ __device__ __forceinline__ void backward_keys(T* dk, T* dv, const T* q, const T*
         if (threadIdx.x < STRIP) {
             bool sees = (int)threadIdx.x < seeing;
             rows.lse[threadIdx.x] = sees ? lse[start + threadIdx.x] : 0.0f;
-            rows.delta[threadIdx.x] = sees ? delta[start + threadIdx.x] : 0.0f;
+            if (!with_dq) rows.delta[threadIdx.x] = sees ? delta[start + threadIdx.x] : 0.0f;
         }
         int count[4];
 #pragma unroll
         for (int i = 0; i < 4; i++) count[i] = head.visible(start + part.row + i);
         u32 dropout_row = (u32)head.number * (u32)((z.t + 7) / 8) + (u32)((start + part.row) / 8);
         __syncthreads();
+        if (with_dq) {
+            make_deltas(rows, dos, o + (size_t)start * c, c, seeing, z.hs, part);
+            __syncthreads();
+        }
         Gradients gradients;
         pair_gradients(gradients, qs, dos, ks, vs, rows, count, z.hs, scale, j0, dropout, step, dropout_row, part);
         write_pairs(dss, gradients.ds, part);
         write_pairs(weights, gradients.weight, part);
         __syncthreads();
+        if (with_dq) {
+            float dq_sum[GROUPS][4][4] = {};
+            weigh<TILE>(dq_sum, dss, TILE, 0, ks, count, z.hs, part);
+            write_queries(dq + (size_t)start * z.q_row_stride, dq_sum, start, seeing, scale, z, part);
+        }
         int from = head.causal ? j0 + part.row - start : -3;
         weigh_queries(dk_sum, dv_sum, dss, weights, qs, dos, from, seeing, z.hs, part);
         __syncthreads();
     }
 
+    if (with_dq)
+        for (int row = (end + STRIP - 1) / STRIP * STRIP + part.warp; row < z.t; row += THREADS / 32)
+            for (int d = part.lane; d < z.hs; d += 32)
+                dq[(size_t)row * z.q_row_stride + d] = from_float<T>(0.0f);
     bool dk_vector = in_fours(dk, z.kv_row_stride, z.hs), dv_vector = in_fours(dv, z.kv_row_stride, z.hs);
 #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -306,7 +336,7 @@ __device__ __forceinline__ void backward_keys(T* dk, T* dv, const T* q, const T*
     }
 }
 
-// Both take what either needs: of the second, o and dq are not used; of the first, dk and dv are not.
+// Both take what either needs: the first does not use dk and dv.
 #define BACKWARD(QUERIES, KEYS, T, GROUPS)                                                                            \
     extern "C" __global__ void __launch_bounds__(THREADS, 3)                                                          \
         QUERIES(T* dq, T* dk, T* dv, float* delta, const T* q, const T* k, const T* v, const T* o, const float* lse,  \
@@ -316,7 +346,7 @@ __device__ __forceinline__ void backward_keys(T* dk, T* dv, const T* q, const T*
     extern "C" __global__ void __launch_bounds__(THREADS, 4 - GROUPS)                                                 \
         KEYS(T* dq, T* dk, T* dv, float* delta, const T* q, const T* k, const T* v, const T* o, const float* lse,     \
              const T* d_o, const u32* key_lengths, const u32* query_lengths, Sizes sizes, Dropout dropout) {          \
-        backward_keys<T, GROUPS>(dk, dv, q, k, v, lse, delta, d_o, key_lengths, query_lengths, sizes, dropout);       \
+        backward_keys<T, GROUPS>(dq, dk, dv, delta, q, k, v, o, lse, d_o, key_lengths, query_lengths, sizes, dropout);\
     }
 
 BACKWARD(attention_backward_queries_64_f32, attention_backward_keys_64_f32, float, 1)

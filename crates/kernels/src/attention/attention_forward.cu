@@ -12,7 +12,7 @@
 //           (B, NH, T); key_lengths, query_lengths (B), the latter may be null: all T. weights (B, NH, T, S).
 // Types     float; of the weights' kernel q and k may be bf16 or f16. forward_tensor.cuh has the forward of those.
 // Launch    128 threads; B NH ceil(T / 32) blocks, one a strip of 32 queries of a head, those of a head side by side;
-//           dynamic shared memory: 96 rows of row_pitch(HS) floats and 32 of `width`, set in cuda.rs.
+//           dynamic shared memory: 96 rows of row_pitch(HS) floats and 32 of `width`, set in cuda/typed.rs.
 // Requires  HS <= 64 GROUPS; width a multiple of 64; lengths at most S and T.
 // Passes    The maximum comes first, so keys are walked twice. If `width` holds the strip's scores they are kept from
 //           the first walk; else the second makes them again, to the same bits. `width` so bounds shared memory, not S.

@@ -353,9 +353,10 @@ impl Kernels {
             args.arg(&checked.key_lengths).arg(&checked.query_lengths).arg(&sizes).arg(&dropout);
             // SAFETY: as in `forward`, for `attention_backward_queries_*` and `attention_backward_keys_*`: o and d_o
             // hold B*T*C values, lse B*NH*T and scratch as many; dq, dk and dv are laid out as q, k and v are, in
-            // buffers as long; they and scratch are borrowed mutably. Of scratch the second kernel reads what the first
-            // has written, on the same stream: the values of the queries that see something. A kernel of keys that is
-            // alone does not read it, and only one for 16 bits is ever alone.
+            // buffers as long; they and scratch are borrowed mutably. Of scratch the second kernel reads what the
+            // first has written, on the same stream: the values of the queries that see something. A kernel of keys
+            // that is alone, with a dq that is not null, has all keys of a head in a block, as `plan` has arranged,
+            // and does not read scratch.
             unsafe { args.launch(plan.launch) }.map_err(driver(OP, "launching"))?;
         }
         Ok(())

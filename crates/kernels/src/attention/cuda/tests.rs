@@ -411,7 +411,8 @@ fn shared_memory_has_no_conflicts_and_global_memory_no_waste() {
     for (hs, t) in [(64, 64), (32, 40), (128, 32), (8, 33)] {
         let case = Case::new(Dims { b: 1, nh: 2, hs, t, s: t }, Mask::Causal, 0.1, 2);
         let launches = counted(|| drop(run(&queue, &kernels, &case, PACKED)));
-        assert_eq!(launches.len(), 4);
+        // Up to 32 keys, backward is one launch.
+        assert_eq!(launches.len(), if t > 32 { 4 } else { 3 });
         for launch in launches {
             let memory = &launch.counters.memory;
             assert_eq!(memory.shared().excessive_wavefronts(), 0, "HS {hs}: {launch}");

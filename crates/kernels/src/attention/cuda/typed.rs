@@ -167,10 +167,8 @@ impl Typed {
             launch.block_dim.0 = threads_of(tile);
             return Ok([None, Some(Plan { kernel: keys, launch, width: 0 })]);
         }
-        Ok([
-            plan(queries, t.div_ceil(STRIP), backward_bytes(hs, 1))?,
-            plan(keys, s.div_ceil(BACKWARD_TILE), backward_bytes(hs, 2))?,
-        ])
+        let first = if s <= BACKWARD_TILE { None } else { plan(queries, t.div_ceil(STRIP), backward_bytes(hs, 1))? };
+        Ok([first, plan(keys, s.div_ceil(BACKWARD_TILE), backward_bytes(hs, 2))?])
     }
 
     pub(super) fn weights(&self, op: &'static str, checked: &Checked) -> Result<Plan<'_>, Error> {
