@@ -73,31 +73,20 @@ __device__ __forceinline__ float4 read4(const T* from) {
     return float4{to_float(four.x), to_float(four.y), to_float(four.z), to_float(four.w)};
 }
 
-__device__ __forceinline__ void write4(float* to, float4 x) { *(float4*)to = x; }
-
-template <typename T>
-__device__ __forceinline__ void write4(T* to, float4 x) {
-    struct alignas(8) Four {
-        T x, y, z, w;
-    };
-    *(Four*)to = Four{from_float<T>(x.x), from_float<T>(x.y), from_float<T>(x.z), from_float<T>(x.w)};
-}
-
 __device__ __forceinline__ float4 scaled(const float (&x)[4], float scale) {
     return float4{x[0] * scale, x[1] * scale, x[2] * scale, x[3] * scale};
 }
 
 // Up to four values of a row of `hs`, from column `column` on.
-template <typename T>
-__device__ __forceinline__ void write_part(T* to, float4 x, int column, int hs, bool vector) {
+__device__ __forceinline__ void write_part(float* to, float4 x, int column, int hs, bool vector) {
     if (vector) {
-        write4(to + column, x);
+        *(float4*)(to + column) = x;
         return;
     }
-    to[column] = from_float<T>(x.x);
-    if (column + 1 < hs) to[column + 1] = from_float<T>(x.y);
-    if (column + 2 < hs) to[column + 2] = from_float<T>(x.z);
-    if (column + 3 < hs) to[column + 3] = from_float<T>(x.w);
+    to[column] = x.x;
+    if (column + 1 < hs) to[column + 1] = x.y;
+    if (column + 2 < hs) to[column + 2] = x.z;
+    if (column + 3 < hs) to[column + 3] = x.w;
 }
 
 // ROWS rows of `hs` values to a tile, of which `rows` are there; the others, and columns up to a multiple of 4, become

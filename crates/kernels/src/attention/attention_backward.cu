@@ -14,7 +14,7 @@
 //
 // Shapes    q, dq (B, T, C) with rows q_row_stride apart, k, v, dk, dv (B, S, C) with rows kv_row_stride apart; o, do
 //           (B, T, C), rows C apart; lse, delta (B, NH, T); key_lengths, query_lengths (B); the latter may be null: T.
-// Types     float. backward_tensor.cuh has bf16 and f16.
+// Types     float; backward_tensor.cuh has bf16 and f16.
 // Launch    128 threads; B NH ceil(T / 32) blocks for queries, then B NH ceil(S / 32) for keys on the same stream; with
 //           dq not null the keys' kernel is the only one, S <= 32 and delta is not used. Dynamic shared memory: 128
 //           rows of row_pitch(HS) floats, and 32 rows of 32 (queries) or 64 (keys), set in cuda/typed.rs.
@@ -92,8 +92,7 @@ __device__ __forceinline__ void write_pairs(float* to, const float (&x)[4][PAIRS
 }
 
 // rows.delta[i] = the lane-order dot product of rows i of `dos`, in shared memory, and of o: a warp a row.
-template <typename T>
-__device__ __forceinline__ void make_deltas(Rows& rows, const float* dos, const T* o, int c, int seeing, int hs,
+__device__ __forceinline__ void make_deltas(Rows& rows, const float* dos, const float* o, int c, int seeing, int hs,
                                             const Part& part) {
     int pitch = row_pitch(hs);
 #pragma unroll 1
@@ -102,15 +101,15 @@ __device__ __forceinline__ void make_deltas(Rows& rows, const float* dos, const 
         if (row < seeing)
 #pragma unroll 1
             for (int d = part.lane; d < hs; d += 32)
-                dot = __fmaf_rn(dos[row * pitch + d], to_float(o[(size_t)row * c + d]), dot);
+                dot = __fmaf_rn(dos[row * pitch + d], o[(size_t)row * c + d], dot);
         dot = lane_sum(dot);
         if (part.lane == 0) rows.delta[row] = dot;
     }
 }
 
 // A strip of dq, `dq` being its first row; `start` says which.
-template <typename T, int GROUPS>
-__device__ __forceinline__ void write_queries(T* dq, const float (&sum)[GROUPS][4][4], int start, int seeing,
+template <int GROUPS>
+__device__ __forceinline__ void write_queries(float* dq, const float (&sum)[GROUPS][4][4], int start, int seeing,
                                               float scale, const Sizes& z, const Part& part) {
     bool vector = in_fours(dq, z.q_row_stride, z.hs);
 #pragma unroll
@@ -127,10 +126,11 @@ __device__ __forceinline__ void write_queries(T* dq, const float (&sum)[GROUPS][
     }
 }
 
-template <typename T, int GROUPS>
-__device__ __forceinline__ void backward_queries(T* dq, float* delta, const T* q, const T* k, const T* v, const T* o,
-                                                 const float* lse, const T* d_o, const u32* key_lengths,
-                                                 const u32* query_lengths, const Sizes& z, const Dropout& dropout) {
+template <int GROUPS>
+__device__ __forceinline__ void backward_queries(float* dq, float* delta, const float* q, const float* k,
+                                                 const float* v, const float* o, const float* lse, const float* d_o,
+                                                 const u32* key_lengths, const u32* query_lengths, const Sizes& z,
+                                                 const Dropout& dropout) {
     extern __shared__ __align__(16) float shared[];
     __shared__ Rows rows;
     int pitch = row_pitch(z.hs);
@@ -238,11 +238,11 @@ __device__ __forceinline__ void weigh_queries(float (&dk)[GROUPS][4][4], float (
     }
 }
 
-template <typename T, int GROUPS>
-__device__ __forceinline__ void backward_keys(T* dq, T* dk, T* dv, const float* delta, const T* q, const T* k,
-                                              const T* v, const T* o, const float* lse, const T* d_o,
-                                              const u32* key_lengths, const u32* query_lengths, const Sizes& z,
-                                              const Dropout& dropout) {
+template <int GROUPS>
+__device__ __forceinline__ void backward_keys(float* dq, float* dk, float* dv, const float* delta, const float* q,
+                                              const float* k, const float* v, const float* o, const float* lse,
+                                              const float* d_o, const u32* key_lengths, const u32* query_lengths,
+                                              const Sizes& z, const Dropout& dropout) {
     extern __shared__ __align__(16) float shared[];
     __shared__ Rows rows;
     int pitch = row_pitch(z.hs);
@@ -317,7 +317,7 @@ __device__ __forceinline__ void backward_keys(T* dq, T* dk, T* dv, const float* 
     if (with_dq)
         for (int row = (end + STRIP - 1) / STRIP * STRIP + part.warp; row < z.t; row += THREADS / 32)
             for (int d = part.lane; d < z.hs; d += 32)
-                dq[(size_t)row * z.q_row_stride + d] = from_float<T>(0.0f);
+                dq[(size_t)row * z.q_row_stride + d] = 0.0f;
     bool dk_vector = in_fours(dk, z.kv_row_stride, z.hs), dv_vector = in_fours(dv, z.kv_row_stride, z.hs);
 #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -337,17 +337,20 @@ __device__ __forceinline__ void backward_keys(T* dq, T* dk, T* dv, const float* 
 }
 
 // Both take what either needs: the first does not use dk and dv.
-#define BACKWARD(QUERIES, KEYS, T, GROUPS)                                                                            \
+#define BACKWARD(QUERIES, KEYS, GROUPS)                                                                               \
     extern "C" __global__ void __launch_bounds__(THREADS, 3)                                                          \
-        QUERIES(T* dq, T* dk, T* dv, float* delta, const T* q, const T* k, const T* v, const T* o, const float* lse,  \
-                const T* d_o, const u32* key_lengths, const u32* query_lengths, Sizes sizes, Dropout dropout) {       \
-        backward_queries<T, GROUPS>(dq, delta, q, k, v, o, lse, d_o, key_lengths, query_lengths, sizes, dropout);     \
+        QUERIES(float* dq, float* dk, float* dv, float* delta, const float* q, const float* k, const float* v,        \
+                const float* o, const float* lse, const float* d_o, const u32* key_lengths,                           \
+                const u32* query_lengths, Sizes sizes, Dropout dropout) {                                             \
+        backward_queries<GROUPS>(dq, delta, q, k, v, o, lse, d_o, key_lengths, query_lengths, sizes, dropout);        \
     }                                                                                                                 \
     extern "C" __global__ void __launch_bounds__(THREADS, 4 - GROUPS)                                                 \
-        KEYS(T* dq, T* dk, T* dv, float* delta, const T* q, const T* k, const T* v, const T* o, const float* lse,     \
-             const T* d_o, const u32* key_lengths, const u32* query_lengths, Sizes sizes, Dropout dropout) {          \
-        backward_keys<T, GROUPS>(dq, dk, dv, delta, q, k, v, o, lse, d_o, key_lengths, query_lengths, sizes, dropout);\
+        KEYS(float* dq, float* dk, float* dv, float* delta, const float* q, const float* k, const float* v,           \
+             const float* o, const float* lse, const float* d_o, const u32* key_lengths, const u32* query_lengths,    \
+             Sizes sizes, Dropout dropout) {                                                                          \
+        backward_keys<GROUPS>(dq, dk, dv, delta, q, k, v, o, lse, d_o, key_lengths, query_lengths, sizes,             \
+                              dropout);                                                                               \
     }
 
-BACKWARD(attention_backward_queries_64_f32, attention_backward_keys_64_f32, float, 1)
-BACKWARD(attention_backward_queries_128_f32, attention_backward_keys_128_f32, float, 2)
+BACKWARD(attention_backward_queries_64_f32, attention_backward_keys_64_f32, 1)
+BACKWARD(attention_backward_queries_128_f32, attention_backward_keys_128_f32, 2)

@@ -42,9 +42,10 @@ __device__ __forceinline__ void score_tile(float* scores, int width, int column,
             scores[place(part.row + i, column + part.key<TILE>(n), width)] = sum[i][n] * scale;
 }
 
-template <typename T, int GROUPS>
-__device__ __forceinline__ void forward(T* o, float* lse, const T* q, const T* k, const T* v, const u32* key_lengths,
-                                        const u32* query_lengths, const Sizes& z, const Dropout& dropout) {
+template <int GROUPS>
+__device__ __forceinline__ void forward(float* o, float* lse, const float* q, const float* k, const float* v,
+                                        const u32* key_lengths, const u32* query_lengths, const Sizes& z,
+                                        const Dropout& dropout) {
     extern __shared__ __align__(16) float shared[];
     __shared__ float top_of[STRIP], sum_of[STRIP];
     int pitch = row_pitch(z.hs);
@@ -205,15 +206,15 @@ __device__ __forceinline__ void weights(float* out, const T* q, const T* k, cons
 }
 
 // At least three blocks a multiprocessor; with registers for four, some would spill.
-#define FORWARD(NAME, T, GROUPS)                                                                                      \
+#define FORWARD(NAME, GROUPS)                                                                                         \
     extern "C" __global__ void __launch_bounds__(THREADS, 3)                                                          \
-        NAME(T* o, float* lse, const T* q, const T* k, const T* v, const u32* key_lengths, const u32* query_lengths,   \
-             Sizes sizes, Dropout dropout) {                                                                           \
-        forward<T, GROUPS>(o, lse, q, k, v, key_lengths, query_lengths, sizes, dropout);                               \
+        NAME(float* o, float* lse, const float* q, const float* k, const float* v, const u32* key_lengths,            \
+             const u32* query_lengths, Sizes sizes, Dropout dropout) {                                                \
+        forward<GROUPS>(o, lse, q, k, v, key_lengths, query_lengths, sizes, dropout);                                 \
     }
 
-FORWARD(attention_forward_64_f32, float, 1)
-FORWARD(attention_forward_128_f32, float, 2)
+FORWARD(attention_forward_64_f32, 1)
+FORWARD(attention_forward_128_f32, 2)
 
 #define WEIGHTS(NAME, T)                                                                                              \
     extern "C" __global__ void __launch_bounds__(THREADS, 4)                                                          \

@@ -4,6 +4,7 @@ use super::{Attention, Dims, Mask};
 use crate::{dropout::Dropout, lanes, math};
 
 /// Operands of one call, each for itself: q, d_o (B*T, C); k, v (B*S, C).
+#[derive(Debug)]
 pub struct Operands<F> {
     pub q: Vec<F>,
     pub k: Vec<F>,

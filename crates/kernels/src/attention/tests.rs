@@ -9,6 +9,7 @@ use proptest::prelude::*;
 type Field<F> = fn(&mut Operands<F>) -> &mut Vec<F>;
 
 /// An attention with its lengths and operands.
+#[derive(Debug)]
 pub(super) struct Case {
     pub dims: Dims,
     pub mask: Mask,

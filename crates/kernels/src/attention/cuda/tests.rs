@@ -425,11 +425,9 @@ fn shared_memory_has_no_conflicts_and_global_memory_no_waste() {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn any_shape_has_the_cpus_bits(
+prop_compose! {
+    /// A case of any shape and visibility, with the values that lie before its buffers.
+    fn any_case()(
         (b, nh, hs, t, s) in (1usize..3, 1usize..3, 1usize..40, 1usize..45, 1usize..75),
         lengths in prop::collection::vec((0.0..1.3f64, 0.0..1.3f64), 2),
         causal: bool,
@@ -437,15 +435,24 @@ proptest! {
         drop: bool,
         before in 0usize..2,
         seed in 0u64..1 << 40,
-    ) {
+    ) -> (Case, Layout) {
         let dims = Dims { b, nh, hs, t, s: if causal { t } else { s } };
         let mask = if causal { Mask::Causal } else { Mask::None };
         let mut case = Case::new(dims, mask, if drop { 0.25 } else { 0.0 }, seed);
         let length = |share: f64, n: usize| (share.min(1.0) * n as f64) as u32;
         case.key_lengths = lengths[..b].iter().map(|l| length(l.0, dims.s)).collect();
         case.query_lengths = pad_queries.then(|| lengths[..b].iter().map(|l| length(l.1, t)).collect());
+        (case, Layout { packed: causal, before })
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_shape_has_the_cpus_bits((case, layout) in any_case()) {
         let queue = device();
         let kernels = Kernels::load(&queue).unwrap();
-        assert_same_bits(&run(&queue, &kernels, &case, Layout { packed: causal, before }), &case.run());
+        assert_same_bits(&run(&queue, &kernels, &case, layout), &case.run());
     }
 }

@@ -279,3 +279,20 @@ fn shared_memory_has_no_conflicts_and_global_memory_no_waste() {
         }
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_shape_agrees_with_f64((case, layout) in any_case(), half: bool) {
+        let queue = device();
+        let kernels = Kernels::load(&queue).unwrap();
+        let _ = if half {
+            let case = rounded::<F16>(case);
+            check::<F16>(&case, &run_in::<F16>(&queue, &kernels, &case, layout))
+        } else {
+            let case = rounded::<Bf16>(case);
+            check::<Bf16>(&case, &run_in::<Bf16>(&queue, &kernels, &case, layout))
+        };
+    }
+}
