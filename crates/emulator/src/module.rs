@@ -216,22 +216,15 @@ impl Module {
             addresses.insert(((*scope).to_owned(), variable.name.to_owned()), address);
         }
         for (scope, variable) in &variables {
+            // What is not initialised is zero, as new memory is.
+            let Some(initializer) = &variable.initializer else { continue };
             let bytes = sized(variable).map_err(LoadError::Lower)?;
             let address = addresses[&((*scope).to_owned(), variable.name.to_owned())];
-            let mut image = Vec::new();
-            if image.try_reserve_exact(bytes as usize).is_err() {
-                let message = format!("{} is too large", variable.name);
-                return Err(LoadError::Lower(LowerError { position: variable.position, message }));
-            }
-            // What is not initialised is zero.
-            image.resize(bytes as usize, 0);
-            if let Some(initializer) = &variable.initializer {
-                Image { tree, variable, scope, addresses: &addresses, bytes: &mut image }
-                    .fill(initializer, 0, 0)
-                    .map_err(LoadError::Lower)?;
-            }
-            // The allocation was made with these bytes a moment ago.
-            let _ = self.memory.write(address, &image);
+            let (memory, run) = (&self.memory, Vec::new());
+            let mut image =
+                Image { tree, variable, scope, addresses: &addresses, memory, address, bytes, start: 0, run };
+            image.fill(initializer, 0, 0).map_err(LoadError::Lower)?;
+            image.flush();
         }
         Ok((addresses, u32::try_from(const_bytes).unwrap_or(u32::MAX)))
     }
@@ -259,13 +252,21 @@ fn sized(variable: &Variable<'_>) -> Result<u64, LowerError> {
     }
 }
 
-/// A variable's bytes in the making.
+/// A variable's initial values on their way to memory. What they take is proportional to the text, however large the
+/// variable is.
 struct Image<'i, 'a> {
     tree: &'i ast::Module<'a>,
     variable: &'i Variable<'a>,
     scope: &'i str,
     addresses: &'i Addresses,
-    bytes: &'i mut [u8],
+    memory: &'i Memory,
+    /// Where the variable is.
+    address: u64,
+    /// Its size.
+    bytes: u64,
+    /// Values that follow on each other, and where the first belongs.
+    start: u64,
+    run: Vec<u8>,
 }
 
 impl Image<'_, '_> {
@@ -283,7 +284,7 @@ impl Image<'_, '_> {
             Initializer::List(list) => {
                 let step = self.element(depth + 1);
                 for (index, item) in list.iter().enumerate() {
-                    self.fill(item, at + index as u64 * step, depth + 1)?;
+                    self.fill(item, at.saturating_add(step.saturating_mul(index as u64)), depth + 1)?;
                 }
                 return Ok(());
             }
@@ -309,12 +310,22 @@ impl Image<'_, '_> {
                 }
             }
         };
-        let at = at as usize;
-        let Some(place) = self.bytes.get_mut(at..at.saturating_add(scalar)) else {
+        if at.saturating_add(scalar as u64) > self.bytes {
             return Err(self.error("more initial values than it has room for".to_owned()));
-        };
-        place.copy_from_slice(&value.to_le_bytes()[..scalar]);
+        }
+        if at != self.start + self.run.len() as u64 {
+            self.flush();
+            self.start = at;
+        }
+        self.run.extend(&value.to_le_bytes()[..scalar]);
         Ok(())
+    }
+
+    /// Writes the values so far.
+    fn flush(&mut self) {
+        // The allocation was made with these bytes a moment ago.
+        let _ = self.memory.write(self.address + self.start, &self.run);
+        self.run.clear();
     }
 
     fn error(&self, message: String) -> LowerError {

@@ -155,7 +155,13 @@ impl<'m> Grid<'m> {
         memory
     }
 
-    /// Takes steps from the budget. `false`: it is used up, or another block has stopped the kernel.
+    /// Steps that are left of the budget. More than one thread may take them.
+    pub(super) fn left(&self) -> u64 {
+        let spent = self.spent.load(Ordering::Relaxed);
+        self.options.step_budget.map_or(u64::MAX, |budget| budget.saturating_sub(spent))
+    }
+
+    /// Takes steps from the budget. `false`: it is used up.
     pub(super) fn spend(&self, steps: u64) -> bool {
         match self.options.step_budget {
             None => true,

@@ -9,8 +9,8 @@ pub enum Error {
     Format(String),
 }
 
-/// Bytes a text may have.
-const LONGEST: usize = 64 << 10;
+/// Bytes a text may have: the most digits that the standard library gives a number.
+const LONGEST: usize = u16::MAX as usize - 1;
 
 /// The text of one call, and how many arguments it took. `read` fills a slice from an address, `false` where it can't.
 ///

@@ -141,7 +141,9 @@ impl Fragment {
 impl BlockRun<'_> {
     /// Gives a warp its slice. Tells whether anything ran.
     pub(super) fn run_warp(&mut self, index: usize) -> Result<bool, Box<Finding>> {
-        let mut fuel = SLICE;
+        // A step more than is left, so that it shows that there is none left.
+        let slice = u64::from(SLICE).min(self.grid.left().saturating_sub(self.steps).saturating_add(1)) as u32;
+        let mut fuel = slice;
         let mut ran = false;
         let code = &self.grid.kernel.code;
         while fuel > 0 {
@@ -164,7 +166,7 @@ impl BlockRun<'_> {
                 break;
             }
         }
-        self.steps += u64::from(SLICE - fuel);
+        self.steps += u64::from(slice - fuel);
         Ok(ran)
     }
 

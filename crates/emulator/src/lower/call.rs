@@ -1,6 +1,6 @@
 //! Calls of device functions.
 
-use super::{Home, Lower, LowerError, kernel::size_of};
+use super::{Home, Lower, LowerError, frame::MOST_LOCAL, kernel::size_of};
 use crate::{
     program::{Action, Call, CallTarget, Class, Inst},
     ptx::ast::{Operand, Type, Variable},
@@ -14,7 +14,7 @@ fn formals(variables: &[&Variable<'_>]) -> Result<Vec<(u32, u32)>, LowerError> {
     for variable in variables {
         let (bytes, align) = size_of(variable)?;
         let start = end.next_multiple_of(u64::from(align.max(1)));
-        end = start.checked_add(bytes).filter(|&end| end <= 1 << 30).ok_or_else(|| LowerError {
+        end = start.checked_add(bytes).filter(|&end| end <= MOST_LOCAL).ok_or_else(|| LowerError {
             position: variable.position,
             message: format!("{} is too large", variable.name),
         })?;
@@ -24,12 +24,12 @@ fn formals(variables: &[&Variable<'_>]) -> Result<Vec<(u32, u32)>, LowerError> {
 }
 
 impl<'a> Lower<'_, '_, 'a> {
-    /// Places of the parameters of a call in this function's frame.
-    fn actuals(&mut self, list: &[Operand<'a>]) -> Result<Vec<u32>, LowerError> {
+    /// Places of the parameters of a call in this function's frame, and their bytes.
+    fn actuals(&mut self, list: &[Operand<'a>]) -> Result<Vec<(u32, u32)>, LowerError> {
         list.iter()
             .map(|operand| match operand {
                 Operand::Name(name) => match self.home(name)? {
-                    Some(Home::Frame(at)) => Ok(at),
+                    Some(Home::Frame(at)) => Ok((at, self.frames.param_bytes(at))),
                     _ => Err(self.error(format!("{name} is not a .param variable of this function"))),
                 },
                 _ => Err(self.error("arguments of a call must be .param variables")),
@@ -60,7 +60,8 @@ impl<'a> Lower<'_, '_, 'a> {
         let arguments = self.actuals(arguments)?;
         if let Some(function) = self.builder.declared(name) {
             if function.body.is_none() {
-                return crate::ops::intrinsic(self, name, &results, &arguments);
+                let places = |params: &[(u32, u32)]| params.iter().map(|&(at, _)| at).collect::<Vec<_>>();
+                return crate::ops::intrinsic(self, name, &places(&results), &places(&arguments));
             }
             let index = self.builder.function_index(name)?.expect("the function is declared");
             let (params, returns) = (function.params.iter().collect(), function.returns.iter().collect());
@@ -83,8 +84,8 @@ impl<'a> Lower<'_, '_, 'a> {
         name: &str,
         params: Vec<&Variable<'a>>,
         returns: Vec<&Variable<'a>>,
-        results: &[u32],
-        arguments: &[u32],
+        results: &[(u32, u32)],
+        arguments: &[(u32, u32)],
     ) -> Result<(), LowerError> {
         if params.len() != arguments.len() || returns.len() != results.len() {
             return Err(self.error(format!(
@@ -98,10 +99,15 @@ impl<'a> Lower<'_, '_, 'a> {
         let count = params.len();
         let all: Vec<_> = params.into_iter().chain(returns).collect();
         let places = formals(&all)?;
+        for (&(_, given), &(_, taken)) in arguments.iter().chain(results).zip(&places) {
+            if given != taken {
+                return Err(self.error(format!("{name} has a parameter of {taken} bytes where the call's has {given}")));
+            }
+        }
         let call = Call {
             target,
-            arguments: arguments.iter().zip(&places).map(|(&from, &(to, bytes))| (from, to, bytes)).collect(),
-            results: results.iter().zip(&places[count..]).map(|(&to, &(from, bytes))| (from, to, bytes)).collect(),
+            arguments: arguments.iter().zip(&places).map(|(&(from, _), &(to, bytes))| (from, to, bytes)).collect(),
+            results: results.iter().zip(&places[count..]).map(|(&(to, _), &(from, bytes))| (from, to, bytes)).collect(),
         };
         self.push(Inst::new(Class::Control, Action::Call(Box::new(call))));
         Ok(())

@@ -4,6 +4,9 @@ use std::collections::HashMap;
 
 use crate::program::{Frame, Slot, Special};
 
+/// Bytes of local memory that a device gives a thread at most.
+pub const MOST_LOCAL: u64 = 512 << 10;
+
 /// A frame in the making.
 #[derive(Debug)]
 pub struct Frames {
@@ -106,11 +109,11 @@ impl Frames {
         slot
     }
 
-    /// Room in local memory. `None` where the frame would pass 2^30 bytes.
+    /// Room in local memory. `None` where the frame would pass what a thread can have.
     pub fn local(&mut self, bytes: u64, align: u32) -> Option<u32> {
         let align = u64::from(align.max(1));
         let start = u64::from(self.frame.local_bytes).div_ceil(align) * align;
-        let end = start.checked_add(bytes).filter(|&end| end <= 1 << 30)?;
+        let end = start.checked_add(bytes).filter(|&end| end <= MOST_LOCAL)?;
         self.frame.local_bytes = end as u32;
         Some(start as u32)
     }
@@ -118,6 +121,13 @@ impl Frames {
     /// Notes that a parameter or a result lies at a place.
     pub fn param(&mut self, at: u32, bytes: u64) {
         self.frame.params.push((at, bytes as u32));
+    }
+
+    /// Bytes of the parameter or result at a place; 0 where there is none.
+    pub fn param_bytes(&self, at: u32) -> u32 {
+        // Of several at one place all but the last are empty.
+        let known = self.frame.params.iter().rev().find(|&&(place, _)| place == at);
+        known.map_or(0, |&(_, bytes)| bytes)
     }
 
     /// The finished frame.

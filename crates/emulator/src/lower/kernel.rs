@@ -12,6 +12,9 @@ use crate::{
 /// Device addresses of a module's variables: by the function that declares it (empty for the module) and by name.
 pub type Addresses = HashMap<(String, String), u64>;
 
+/// Bytes of shared memory that a kernel may declare: more than any device has, and few enough to be made.
+const MOST_SHARED: u32 = 16 << 20;
+
 /// A kernel in the making.
 pub struct KernelBuilder<'m, 'a> {
     pub(super) level: Level,
@@ -81,7 +84,14 @@ pub fn kernel<'m, 'a>(
         addresses.extend(function_address(module, function.name).map(|address| (address, index as u32)));
     }
     let shared_bytes = builder.shared_bytes as u32;
-    let dynamic = builder.dynamic_align.map(|align| shared_bytes.next_multiple_of(align.max(16)));
+    let dynamic = builder.dynamic_align.map(|align| {
+        let at = u64::from(shared_bytes).next_multiple_of(align.max(16).into());
+        u32::try_from(at).ok().filter(|&at| at <= MOST_SHARED).ok_or_else(|| LowerError {
+            position: entry.position,
+            message: format!("{}: dynamic shared memory aligned to {align} bytes begins beyond 16 MiB", entry.name),
+        })
+    });
+    let dynamic = dynamic.transpose()?;
     for &(function, slot, wide) in &builder.dynamic_slots {
         let frame = &mut builder.functions[function].frame;
         let at = dynamic.unwrap_or(shared_bytes);
@@ -217,7 +227,7 @@ impl<'m, 'a> KernelBuilder<'m, 'a> {
         }
         let (bytes, align) = size_of(variable)?;
         let start = self.shared_bytes.next_multiple_of(u64::from(align.max(1)));
-        let end = start.checked_add(bytes).filter(|&end| end <= 16 << 20).ok_or_else(|| LowerError {
+        let end = start.checked_add(bytes).filter(|&end| end <= u64::from(MOST_SHARED)).ok_or_else(|| LowerError {
             position: variable.position,
             message: format!("{}: more than 16 MiB of shared memory", variable.name),
         })?;
@@ -242,10 +252,14 @@ fn size_of_element(variable: &Variable<'_>) -> u32 {
 pub fn size_of(variable: &Variable<'_>) -> Result<(u64, u32), LowerError> {
     let error = |message: String| LowerError { position: variable.position, message };
     let mut bytes = u64::from(bits(variable.ty).div_ceil(8) * variable.vector.max(1));
+    let mut empty = false;
     for dimension in &variable.dimensions {
         let length = dimension.ok_or_else(|| error(format!("{} needs a length", variable.name)))?;
-        bytes = bytes.checked_mul(length).ok_or_else(|| error(format!("{} is too large", variable.name)))?;
+        // A part's size must be a number even where there is no such part.
+        empty |= length == 0;
+        bytes = bytes.checked_mul(length.max(1)).ok_or_else(|| error(format!("{} is too large", variable.name)))?;
     }
+    let bytes = if empty { 0 } else { bytes };
     let align = size_of_element(variable);
     if !align.is_power_of_two() {
         return Err(error(format!("{}: alignment {align} is not a power of two", variable.name)));

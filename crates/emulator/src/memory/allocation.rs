@@ -41,6 +41,11 @@ impl AllocationKind {
         !matches!(self, Self::HostPinned | Self::Registered)
     }
 
+    /// Whether it is a module's variable: what has no initial value is zero, so that all of it is written.
+    fn is_variable(self) -> bool {
+        matches!(self, Self::Global | Self::Constant)
+    }
+
     /// Whether the program must free it.
     pub(super) fn can_leak(self) -> bool {
         matches!(self, Self::Device | Self::Pool | Self::Managed | Self::HostPinned)
@@ -82,7 +87,7 @@ pub(super) struct Allocation {
     pointer: *mut u8,
     /// Owns them; none where the program does.
     _backing: Option<Zeroed>,
-    /// Which bytes were written; none where the host can write them by itself.
+    /// Which bytes were written; none where the host can write them by itself, or all are.
     written: Option<Written>,
     /// Set once something wrote it without keeping `written`.
     untracked: AtomicBool,
@@ -116,7 +121,7 @@ impl Allocation {
         if kind.is_host() {
             pointer = pointer.wrapping_add(pointer.align_offset(PAGE));
         }
-        let written = if kind.is_host() { None } else { Some(Written::new(bytes)?) };
+        let written = if kind.is_host() || kind.is_variable() { None } else { Some(Written::new(bytes)?) };
         pointer.expose_provenance();
         let base = place(pointer)?;
         Some(Self {

@@ -95,8 +95,8 @@ impl Memory {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Allocates; gives the address of the first byte. The bytes are zero, and count as unwritten where the host
-    /// cannot write them by itself.
+    /// Allocates; gives the address of the first byte. The bytes are zero. They count as unwritten, but for those of
+    /// variables, which are zero by right, and those that the host can write by itself.
     pub fn allocate(&self, bytes: u64, kind: AllocationKind) -> Result<u64, AllocateError> {
         if bytes == 0 {
             return Err(AllocateError::Zero);

@@ -10,6 +10,9 @@ use crate::{
     program::{Action, Class, Flow, Inst},
 };
 
+/// Bytes of text that are kept of a launch.
+const MOST_PRINTED: usize = 64 << 20;
+
 /// `vprintf(format, arguments)`: both pointers lie in the frame, at the halves of `imm`. The result is the number of
 /// arguments.
 struct Print;
@@ -24,9 +27,17 @@ impl Execute for Print {
             let mut read = |address: u64, to: &mut [u8]| read_bytes(cx, lane, address, to);
             match printf::format(formats.0[lane], buffers.0[lane], &mut read) {
                 Ok((text, arguments)) => {
-                    result.0[lane] = arguments;
                     let mut printed = cx.grid.printed.lock().expect("no thread panics while it holds this lock");
-                    printed.extend(text);
+                    if printed.len() + text.len() <= MOST_PRINTED {
+                        result.0[lane] = arguments;
+                        printed.extend(text);
+                    } else {
+                        drop(printed);
+                        result.0[lane] = u32::MAX;
+                        let detail = "printf: more than 64 MiB of text in one launch; the rest is left out";
+                        let finding = cx.finding(Kind::InvalidOperand, lane, detail);
+                        cx.note(finding);
+                    }
                 }
                 Err(printf::Error::Memory) => return Flow::Stop,
                 Err(printf::Error::Format(what)) => {
@@ -101,7 +112,8 @@ fn read_bytes(cx: &mut Cx<'_, '_>, lane: usize, address: u64, to: &mut [u8]) -> 
 fn read_text(cx: &mut Cx<'_, '_>, lane: usize, address: u64) -> String {
     let mut text = Vec::new();
     let mut byte = [0];
-    while text.len() < 1024 && read_bytes(cx, lane, address + text.len() as u64, &mut byte) && byte[0] != 0 {
+    while text.len() < 1024 && read_bytes(cx, lane, address.wrapping_add(text.len() as u64), &mut byte) && byte[0] != 0
+    {
         text.push(byte[0]);
     }
     cx.stop = None;

@@ -137,6 +137,32 @@ fn formats() {
     }
 }
 
+/// However wide a field is asked for, it is no wider than a text may be.
+#[test]
+fn wide_fields() {
+    let device = Device::new(PTX);
+    for (format, value) in [("%.99999d", I(7)), ("%99999d", I(7)), ("%.99999f", F(0.5)), ("%.99999e", F(0.5))] {
+        let args = [text(&device, format), buffer(&device, &[value])].map(Arg::from);
+        let outcome = device.launch("print", [1; 3], [1; 3], 0, &args);
+        assert!(outcome.failure.is_none(), "{format}");
+        let told = outcome.findings.iter().any(|finding| finding.kind == Kind::InvalidOperand);
+        assert!(told || outcome.printed.len() == 65534, "{format}: {} bytes", outcome.printed.len());
+    }
+}
+
+/// A launch's text is bounded: a kernel that prints without end does not take all memory.
+#[test]
+fn much_text() {
+    let mut device = Device::new(PTX);
+    device.options.threads = 1;
+    let format = text(&device, "%60000d\n");
+    let outcome = device.launch("from_all", [48, 1, 1], [64, 1, 1], 0, &[Arg::from(format)]);
+    assert!(outcome.failure.is_none());
+    assert!(outcome.findings.iter().any(|finding| finding.detail.contains("64 MiB")), "{:?}", outcome.findings);
+    // As many whole texts as fit.
+    assert_eq!(outcome.printed.len(), (64 << 20) / 60_001 * 60_001);
+}
+
 /// Each thread prints by itself, a whole line at a time.
 #[test]
 fn threads_print_lines() {

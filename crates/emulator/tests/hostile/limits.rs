@@ -1,0 +1,122 @@
+//! Texts with sizes that no device has: refused, or run in the memory and time that is their due.
+
+use std::time::Instant;
+
+use crate::{LIMIT, direct, driver::Program};
+
+const HEAD: &str = ".version 8.0\n.target sm_80\n.address_size 64\n";
+
+/// A kernel with declarations before it.
+fn kernel(declarations: &str, params: &str, body: &str) -> String {
+    format!("{HEAD}{declarations}\n.visible .entry k({params})\n{{\n{body}\nret;\n}}\n")
+}
+
+/// Whether a text loads; it must not take long, nor may its kernels.
+fn loads(text: &str) -> bool {
+    let mut program = Program::new();
+    let quick = (0..5).any(|_| {
+        let start = Instant::now();
+        program.run(text, &[]);
+        start.elapsed() < LIMIT
+    });
+    assert!(quick, "over {LIMIT:?} each time:\n{text}");
+    let loaded = program.run(text, &[]).loaded;
+    assert_eq!(loaded, direct::run(text, &[]), "{text}");
+    loaded
+}
+
+fn refused(declarations: &str, params: &str, body: &str) {
+    let text = kernel(declarations, params, body);
+    assert!(!loads(&text), "is accepted:\n{text}");
+}
+
+fn accepted(declarations: &str, params: &str, body: &str) {
+    let text = kernel(declarations, params, body);
+    assert!(loads(&text), "is refused:\n{text}");
+}
+
+#[test]
+fn parameters_of_kernels() {
+    refused("", ".param .b8 p[4294967295]", "");
+    refused("", ".param .b8 p[18446744073709551615]", "");
+    refused("", ".param .b8 p[4294967296], .param .b8 q[4294967296]", "");
+    refused("", ".param .b32 p, .param .align 2147483648 .b8 q[4]", "");
+    refused("", ".param .b8 p[32765]", "");
+    accepted("", ".param .b8 p[32764]", "");
+    accepted("", ".param .b8 p[0]", "");
+}
+
+#[test]
+fn variables() {
+    // More than the device has.
+    refused(".global .b8 x[18446744073709551615];", "", "");
+    refused(".global .b64 x[9223372036854775808];", "", "");
+    refused(".global .b8 x[4294967296][4294967296];", "", "");
+    refused(".global .b8 x[0][4294967296][4294967296] = {1};", "", "");
+    refused(".global .b8 x[1000000000000];", "", "");
+    // As much as it has, most of it without initial values.
+    accepted(".global .b8 x[12000000];", "", "");
+    accepted(".global .b32 x[2][1000000] = {{1}, {2, 3}};", "", "");
+    refused(".global .b32 x[2][2] = {{1}, {2, 3}, {4}};", "", "");
+    refused(".global .b8 x[2][4000000] = {1, 2, 3, 4};", "", "");
+    accepted(".global .b8 x[0];", "", "");
+}
+
+#[test]
+fn shared_memory() {
+    refused(".shared .b8 x[17000000];", "", "st.shared.b32 [x], 1;");
+    refused(".shared .b8 x[18446744073709551615];", "", "st.shared.b32 [x], 1;");
+    refused(".shared .b8 x[4]; .shared .align 2147483648 .b8 y[4];", "", "st.shared.b32 [x], 1; st.shared.b32 [y], 1;");
+    // The place where dynamic memory begins counts, however little is asked for.
+    let dynamic = ".shared .b8 x[4]; .extern .shared .align 2147483648 .b8 y[];";
+    refused(dynamic, "", "st.shared.b32 [x], 1; st.shared.b32 [y], 1;");
+    let dynamic = ".shared .b8 x[4]; .extern .shared .align 16777216 .b8 y[];";
+    let text = kernel(dynamic, "", "st.shared.b32 [x], 1; st.shared.b32 [y], 1;");
+    let outcome = Program::new().run(&text, &[0; 8]);
+    assert!(outcome.loaded && outcome.failed == 1, "{outcome:?}");
+}
+
+#[test]
+fn local_memory() {
+    refused("", "", ".local .b8 x[1000000000]; st.local.b32 [x], 1;");
+    refused("", "", ".local .b8 x[600000]; st.local.b32 [x+599996], 1;");
+    refused("", "", ".local .b8 x[4]; .local .align 1048576 .b8 y[4]; st.local.b32 [y], 1;");
+    accepted("", "", ".local .align 4 .b8 x[500000]; st.local.b32 [x+499996], 1;");
+}
+
+#[test]
+fn parameters_of_calls() {
+    // A prototype, or a function, that takes more than the call gives.
+    let function = ".func f(.param .b8 p[400000]) { ret; }";
+    refused(function, "", "{ .param .b32 a; call f, (a); }");
+    let through = ".reg .b64 %r; { .param .b32 a; mov.u64 %r, f;\np: .callprototype _ (.param .b8 _[500000]);\n\
+                   call %r, (a), p; }";
+    refused(".func f(.param .b32 p) { ret; }", "", through);
+    // One that gives what the prototype takes, and a function that takes less.
+    let through = ".reg .b64 %r; { .param .b8 a[1024]; mov.u64 %r, f;\np: .callprototype _ (.param .b8 _[1024]);\n\
+                   call %r, (a), p; }";
+    accepted(".func f(.param .b32 p) { ret; }", "", through);
+    let through = ".reg .b64 %r; { .param .b8 a[500000]; mov.u64 %r, f;\np: .callprototype _ (.param .b8 _[500000]);\n\
+                   call %r, (a), p; }";
+    accepted(".func f(.param .b32 p) { ret; }", "", through);
+}
+
+#[test]
+fn registers_and_labels() {
+    accepted("", "", ".reg .b32 %r<1000000>; mov.b32 %r999999, 1;");
+    refused("", "", ".reg .b32 %r<1000000>; mov.b32 %r1000000, 1;");
+    refused("", "", ".reg .b32 %r<4294967296>; mov.b32 %r0, 1;");
+    refused("", "", "bra nowhere;");
+    accepted("", "", "L: bra L;");
+    let nested = format!("{}{}", "{".repeat(32), "}".repeat(32));
+    accepted("", "", &nested);
+    let nested = format!("{}{}", "{".repeat(100_000), "}".repeat(100_000));
+    refused("", "", &nested);
+}
+
+#[test]
+fn threads() {
+    for directive in [".reqntid 4294967295, 4294967295, 4294967295", ".maxntid 0", ".reqntid 0, 0, 0"] {
+        loads(&format!("{HEAD}.visible .entry k() {directive}\n{{ ret; }}"));
+    }
+}
