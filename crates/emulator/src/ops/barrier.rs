@@ -43,15 +43,16 @@ pub fn lower<'a>(
             // A fence of another proxy, or of a mbarrier's initialisation, orders no less here.
             let proxy = modifiers.take("proxy");
             if proxy {
-                while modifiers
-                    .take_map(|name| {
-                        matches!(name, "alias" | "async" | "async::generic" | "tensormap::generic")
-                            .then_some(())
-                            .or_else(|| (name.starts_with("async.") || name.starts_with("async::")).then_some(()))
-                    })
-                    .is_some()
-                {}
-                modifiers.take_one_of(&["global", "shared::cta", "shared::cluster"]);
+                match modifiers.take_one_of(&["alias", "async", "async::generic"]) {
+                    Some(0) => {}
+                    Some(1) => {
+                        modifiers.take_one_of(&["global", "shared::cta", "shared::cluster"]);
+                    }
+                    Some(_) => {
+                        modifiers.take_one_of(&["sync_restrict::shared::cta", "sync_restrict::shared::cluster"]);
+                    }
+                    None => return Err(lower.error("fence.proxy needs .alias or .async")),
+                }
             }
             modifiers.take("mbarrier_init");
             modifiers.take_one_of(&["sc", "acq_rel", "acquire", "release"]);

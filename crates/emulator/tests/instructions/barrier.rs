@@ -198,6 +198,9 @@ fn fences() {
         "fence.proxy.async",
         "fence.proxy.async.global",
         "fence.proxy.async.shared::cta",
+        "fence.proxy.async.shared::cluster",
+        "fence.proxy.async::generic.acquire.sync_restrict::shared::cluster.cluster",
+        "fence.proxy.async::generic.release.sync_restrict::shared::cta.cluster",
         "fence.mbarrier_init.release.cluster",
     ];
     let mut ptx = HEADER.to_owned();

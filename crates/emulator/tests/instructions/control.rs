@@ -447,5 +447,5 @@ fn lanes_of_a_warp_contend_for_a_lock() {
 /// Instructions that do nothing that can be seen.
 #[test]
 fn hints() {
-    check("", "nanosleep.u32 10;\nnanosleep.u32 %t;\npmevent 1;\npmevent.mask 3;\nmov.u32 %r, 4;", 40, |_| 4);
+    check("", "nanosleep.u32 10;\nnanosleep.u32 %t;\npmevent 1;\npmevent.mask 3;\nbrkpt;\nmov.u32 %r, 4;", 40, |_| 4);
 }

@@ -222,6 +222,8 @@ fn parameters() {
             format!("ld.param{suffix} {y}, [table+32];\n"),
             format!("mov.u64 %at, table;\nld.param{suffix} {y}, [%at+32];\n"),
             format!("mov.u64 %at, table;\ncvta.param.u64 %at, %at;\nld{suffix} {y}, [%at+32];\n"),
+            format!("ld.param::entry{suffix} {y}, [table+32];\n"),
+            format!("mov.u64 %at, table;\ncvta.param::entry.u64 %at, %at;\nld{suffix} {y}, [%at+32];\n"),
         ]
         .into_iter()
         .enumerate()
@@ -236,7 +238,7 @@ fn parameters() {
     }
     for device in [Device::new(&ptx), Device::portable(&ptx)] {
         for (index, &access) in accesses.iter().enumerate() {
-            for way in 0..3 {
+            for way in 0..5 {
                 let to = device.upload(&[0u64; 16]);
                 let args = [Arg::from(to), Arg(bytes[..64].to_vec())];
                 device.clean(&format!("k{index}_{way}"), [1; 3], [1; 3], 0, &args);

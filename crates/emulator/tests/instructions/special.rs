@@ -125,6 +125,24 @@ fn registers() {
     }
 }
 
+/// Which launch it is, and on which multiprocessor a block may be: the same of all its threads.
+#[test]
+fn launches_and_multiprocessors() {
+    let ptx = ".version 8.0\n.target sm_80\n.address_size 64\n.visible .entry k(.param .u64 out)\n{\n\
+               .reg .b32 %x, %y;\n.reg .b64 %l, %to;\nmov.u32 %x, %ctaid.x;\nmov.u32 %y, %ntid.x;\n\
+               mad.lo.u32 %x, %x, %y, %tid.x;\nld.param.u64 %to, [out];\nmul.wide.u32 %l, %x, 16;\n\
+               add.u64 %to, %to, %l;\nmov.u32 %x, %smid;\nst.global.u32 [%to], %x;\nmov.u32 %x, %gridid;\n\
+               st.global.u32 [%to+4], %x;\nmov.u64 %l, %gridid;\nst.global.u64 [%to+8], %l;\nret;\n}\n";
+    let mut device = Device::new(ptx);
+    (device.options.launch_id, device.options.multiprocessors) = (77, 3);
+    let out = device.allocate::<u32>(5 * 40 * 4);
+    device.clean("k", [5, 1, 1], [40, 1, 1], 0, &[Arg::from(out)]);
+    for block in device.download::<u32>(out, 5 * 40 * 4).chunks(40 * 4) {
+        assert!(block[0] < 3);
+        assert!(block.chunks(4).all(|thread| thread == [block[0], 77, 77, 0]), "{block:?}");
+    }
+}
+
 /// `mov.u16` takes the low half of an index.
 #[test]
 fn halves_of_indices() {
