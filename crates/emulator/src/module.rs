@@ -114,21 +114,13 @@ impl Module {
         }
         let mut module =
             Self { memory: memory.clone(), kernels: Vec::new(), variables: HashMap::new(), allocated: Vec::new() };
-        let (addresses, const_bytes) = module.place_variables(&tree)?;
-        let mut by_name: HashMap<&str, &ast::Function<'_>> = HashMap::new();
-        for function in &tree.functions {
-            let known = by_name.entry(function.name).or_insert(function);
-            if known.body.is_none() {
-                *known = function;
-            }
-        }
-        let variables: HashMap<&str, &Variable<'_>> =
-            tree.variables.iter().map(|variable| (variable.name, variable)).collect();
+        let names = lower::Names::of(&tree);
+        let (addresses, const_bytes) = module.place_variables(&tree, &names)?;
         let source: Arc<str> = text.into();
         for function in tree.functions.iter().filter(|function| function.body.is_some()) {
             // A device function that no kernel calls is decoded too, to be refused if it can't run.
-            let kernel = lower::kernel(&tree, &by_name, &variables, &addresses, function, &source, text, level)
-                .map_err(LoadError::Lower)?;
+            let kernel =
+                lower::kernel(&tree, &names, &addresses, function, &source, text, level).map_err(LoadError::Lower)?;
             if !function.kernel {
                 continue;
             }
@@ -187,7 +179,11 @@ impl Module {
     }
 
     /// Allocates and fills all `.global` and `.const` variables.
-    fn place_variables(&mut self, tree: &ast::Module<'_>) -> Result<(Addresses, u32), LoadError> {
+    fn place_variables(
+        &mut self,
+        tree: &ast::Module<'_>,
+        names: &lower::Names<'_, '_>,
+    ) -> Result<(Addresses, u32), LoadError> {
         let mut variables: Vec<(&str, &Variable<'_>)> = Vec::new();
         variables.extend(tree.variables.iter().map(|variable| ("", variable)));
         for function in &tree.functions {
@@ -222,7 +218,7 @@ impl Module {
             let address = addresses[&((*scope).to_owned(), variable.name.to_owned())];
             let (memory, run) = (&self.memory, Vec::new());
             let mut image =
-                Image { tree, variable, scope, addresses: &addresses, memory, address, bytes, start: 0, run };
+                Image { names, variable, scope, addresses: &addresses, memory, address, bytes, start: 0, run };
             image.fill(initializer, 0, 0).map_err(LoadError::Lower)?;
             image.flush();
         }
@@ -255,7 +251,7 @@ fn sized(variable: &Variable<'_>) -> Result<u64, LowerError> {
 /// A variable's initial values on their way to memory. What they take is proportional to the text, however large the
 /// variable is.
 struct Image<'i, 'a> {
-    tree: &'i ast::Module<'a>,
+    names: &'i lower::Names<'i, 'a>,
     variable: &'i Variable<'a>,
     scope: &'i str,
     addresses: &'i Addresses,
@@ -299,7 +295,7 @@ impl Image<'_, '_> {
                 let scoped = (self.scope.to_owned(), (*symbol).to_owned());
                 let of_module = (String::new(), (*symbol).to_owned());
                 let address = self.addresses.get(&scoped).or_else(|| self.addresses.get(&of_module));
-                let function = || lower::function_address(self.tree, symbol);
+                let function = || self.names.function_address(symbol);
                 let Some(address) = address.copied().or_else(function) else {
                     return Err(self.error(format!("the address of {symbol} is not known here")));
                 };

@@ -15,18 +15,57 @@ pub type Addresses = HashMap<(String, String), u64>;
 /// Bytes of shared memory that a kernel may declare: more than any device has, and few enough to be made.
 const MOST_SHARED: u32 = 16 << 20;
 
+/// What a module declares.
+pub struct Names<'m, 'a> {
+    /// Of several declarations of a function the one with a body.
+    functions: HashMap<&'a str, &'m ast::Function<'a>>,
+    function_addresses: HashMap<&'a str, u64>,
+    variables: HashMap<&'a str, &'m Variable<'a>>,
+    /// By the number in the text: the index plus 1 in [`Kernel::files`].
+    files: HashMap<u32, u32>,
+    /// [`Kernel::files`] of all kernels.
+    file_names: Arc<[String]>,
+}
+
+impl<'m, 'a> Names<'m, 'a> {
+    /// The names of a module.
+    pub fn of(module: &'m ast::Module<'a>) -> Self {
+        let (mut functions, mut function_addresses, mut files) = (HashMap::new(), HashMap::new(), HashMap::new());
+        for (at, function) in module.functions.iter().enumerate() {
+            let known = functions.entry(function.name).or_insert(function);
+            if known.body.is_none() {
+                *known = function;
+            }
+            if !function.kernel {
+                function_addresses.entry(function.name).or_insert(at as u64 + 1);
+            }
+        }
+        for (at, &(file, _)) in module.files.iter().enumerate() {
+            files.entry(file).or_insert(at as u32 + 1);
+        }
+        let variables = module.variables.iter().map(|variable| (variable.name, variable)).collect();
+        let file_names = module.files.iter().map(|(_, name)| (*name).to_owned()).collect();
+        Self { functions, function_addresses, variables, files, file_names }
+    }
+
+    /// What the address of a device function is: its number in the module, from 1.
+    pub fn function_address(&self, name: &str) -> Option<u64> {
+        self.function_addresses.get(name).copied()
+    }
+}
+
 /// A kernel in the making.
 pub struct KernelBuilder<'m, 'a> {
     pub(super) level: Level,
     pub(super) code: Vec<Inst>,
     pub(super) places: Vec<Place>,
     pub(super) functions: Vec<Function>,
-    module: &'m ast::Module<'a>,
-    by_name: &'m HashMap<&'a str, &'m ast::Function<'a>>,
-    variables: &'m HashMap<&'a str, &'m Variable<'a>>,
+    names: &'m Names<'m, 'a>,
     addresses: &'m Addresses,
     source: &'m str,
     reached: Vec<&'m ast::Function<'a>>,
+    /// Indices in `reached`.
+    indices: HashMap<&'a str, usize>,
     shared: HashMap<&'a str, Home>,
     shared_bytes: u64,
     dynamic_align: Option<u32>,
@@ -36,13 +75,10 @@ pub struct KernelBuilder<'m, 'a> {
     current: usize,
 }
 
-/// Decodes `entry` and what it reaches. `by_name` and `variables` index `module`; of several declarations of a
-/// function the one with a body.
-#[allow(clippy::too_many_arguments)]
+/// Decodes `entry` and, of a kernel, what it reaches.
 pub fn kernel<'m, 'a>(
     module: &'m ast::Module<'a>,
-    by_name: &'m HashMap<&'a str, &'m ast::Function<'a>>,
-    variables: &'m HashMap<&'a str, &'m Variable<'a>>,
+    names: &'m Names<'m, 'a>,
     addresses: &'m Addresses,
     entry: &'m ast::Function<'a>,
     source: &Arc<str>,
@@ -54,12 +90,11 @@ pub fn kernel<'m, 'a>(
         code: Vec::new(),
         places: Vec::new(),
         functions: Vec::new(),
-        module,
-        by_name,
-        variables,
+        names,
         addresses,
         source: text,
         reached: Vec::new(),
+        indices: HashMap::new(),
         shared: HashMap::new(),
         shared_bytes: 0,
         dynamic_align: None,
@@ -68,7 +103,9 @@ pub fn kernel<'m, 'a>(
         current: 0,
     };
     builder.reach(entry);
-    while builder.current < builder.reached.len() {
+    // A device function by itself can't run: what it calls is looked at for its own sake.
+    let most = if entry.kernel { usize::MAX } else { 1 };
+    while builder.current < builder.reached.len().min(most) {
         let function = builder.reached[builder.current];
         let index = builder.current;
         Lower::function(&mut builder, function, index)?;
@@ -81,7 +118,7 @@ pub fn kernel<'m, 'a>(
     }
     let mut addresses = HashMap::new();
     for (index, function) in builder.reached.iter().enumerate().filter(|(_, function)| !function.kernel) {
-        addresses.extend(function_address(module, function.name).map(|address| (address, index as u32)));
+        addresses.extend(names.function_address(function.name).map(|address| (address, index as u32)));
     }
     let shared_bytes = builder.shared_bytes as u32;
     let dynamic = builder.dynamic_align.map(|align| {
@@ -120,7 +157,7 @@ pub fn kernel<'m, 'a>(
         places: builder.places,
         functions: builder.functions,
         function_addresses: addresses,
-        files: module.files.iter().map(|(_, name)| (*name).to_owned()).collect(),
+        files: names.file_names.clone(),
         source: source.clone(),
         params,
         param_bytes: end,
@@ -132,20 +169,15 @@ pub fn kernel<'m, 'a>(
     })
 }
 
-/// What the address of a device function is: its number in the module, from 1.
-pub fn function_address(module: &ast::Module<'_>, name: &str) -> Option<u64> {
-    let at = module.functions.iter().position(|function| function.name == name && !function.kernel)?;
-    Some(at as u64 + 1)
-}
-
 impl<'m, 'a> KernelBuilder<'m, 'a> {
     /// The address of a device function.
     pub(super) fn function_address(&self, name: &str) -> Option<u64> {
-        function_address(self.module, name)
+        self.names.function_address(name)
     }
 
     fn reach(&mut self, function: &'m ast::Function<'a>) -> usize {
         self.reached.push(function);
+        self.indices.insert(function.name, self.reached.len() - 1);
         self.functions.push(Function { name: function.name.to_owned(), ..Function::default() });
         self.reached.len() - 1
     }
@@ -153,25 +185,25 @@ impl<'m, 'a> KernelBuilder<'m, 'a> {
     /// A function's index in this kernel, where the module has a function of that name; from now on it is part of
     /// the kernel.
     pub(super) fn function_index(&mut self, name: &str) -> Result<Option<u32>, LowerError> {
-        let Some(&function) = self.by_name.get(name) else { return Ok(None) };
+        let Some(&function) = self.names.functions.get(name) else { return Ok(None) };
         if function.kernel {
             return Err(LowerError {
                 position: function.position,
                 message: format!("{name} is a kernel: its address and calls to it are not supported"),
             });
         }
-        let found = self.reached.iter().position(|reached| reached.name == name);
+        let found = self.indices.get(name).copied();
         Ok(Some(found.unwrap_or_else(|| self.reach(function)) as u32))
     }
 
     /// The function that the module declares by that name.
     pub(super) fn declared(&self, name: &str) -> Option<&'m ast::Function<'a>> {
-        self.by_name.get(name).copied()
+        self.names.functions.get(name).copied()
     }
 
     /// The index plus 1 of a `.file` in [`Kernel::files`].
     pub(super) fn file(&self, index: u32) -> u32 {
-        self.module.files.iter().position(|(file, _)| *file == index).map_or(0, |at| at as u32 + 1)
+        self.names.files.get(&index).copied().unwrap_or(0)
     }
 
     /// A piece of the source text as first byte and length.
@@ -187,7 +219,7 @@ impl<'m, 'a> KernelBuilder<'m, 'a> {
 
     /// Where a module-scope variable is.
     pub(super) fn module_home(&mut self, name: &str, position: Position) -> Result<Option<Home>, LowerError> {
-        let Some(&variable) = self.variables.get(name) else { return Ok(None) };
+        let Some(&variable) = self.names.variables.get(name) else { return Ok(None) };
         Ok(Some(match variable.space {
             Space::Shared => match self.shared.get(name) {
                 Some(&home) => home,

@@ -11,7 +11,7 @@ mod types;
 use std::{collections::HashMap, fmt};
 
 pub use frame::Frames;
-pub use kernel::{Addresses, KernelBuilder, function_address, kernel, size_of};
+pub use kernel::{Addresses, KernelBuilder, Names, kernel, size_of};
 pub use modifiers::Modifiers;
 pub use operand::{Address, PredicateSource};
 pub use types::{bits, is_float, is_movable, is_signed, type_named};

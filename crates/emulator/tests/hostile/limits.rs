@@ -114,6 +114,36 @@ fn registers_and_labels() {
     refused("", "", &nested);
 }
 
+/// Functions that call one another in a row, variables that hold their addresses, and files that lines are of: a text of
+/// half a megabyte takes no more than its due.
+#[test]
+fn long_texts() {
+    const COUNT: usize = 4000;
+    let mut text = HEAD.to_owned();
+    for file in 1..=COUNT {
+        text += &format!(".file {file} \"f{file}\"\n");
+    }
+    text += ".func f0(.param .b32 p) { ret; }\n";
+    for at in 1..COUNT {
+        text += &format!(
+            ".func f{at}(.param .b32 p) {{ .loc {at} 1 1\n.param .b32 a; call f{}, (a); ret; }}\n.global .u64 v{at} = f{at};\n",
+            at - 1
+        );
+    }
+    let memory = std::sync::Arc::new(noam_emulator::memory::Memory::new(1 << 30));
+    let quick = (0..5).any(|_| {
+        let start = Instant::now();
+        noam_emulator::module::Module::load(&text, &memory).expect("it is right");
+        // Several times what it takes where nothing is looked up in a list.
+        start.elapsed() < std::time::Duration::from_millis(500)
+    });
+    assert!(quick);
+    // With a kernel that reaches them all.
+    let last = COUNT - 1;
+    text += &format!(".visible .entry k() {{ .param .b32 a; call f{last}, (a); ret; }}\n");
+    noam_emulator::module::Module::load(&text, &memory).expect("it is right");
+}
+
 #[test]
 fn threads() {
     for directive in [".reqntid 4294967295, 4294967295, 4294967295", ".maxntid 0", ".reqntid 0, 0, 0"] {

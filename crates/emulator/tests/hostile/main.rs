@@ -30,6 +30,10 @@ fn on_mutated<S>(rounds: u64, start: impl Fn() -> S + Sync, body: impl Fn(&mut S
     let seeds = Seeds::read();
     assert!(seeds.modules.len() > 100, "{}", seeds.modules.len());
     (0..rounds).into_par_iter().for_each_init(&start, |state, round| {
+        // Some of the many rounds of a full test, to see it go on.
+        if round % 1000 == 999 {
+            println!("round {round} of {rounds}");
+        }
         let mut random = Random(round);
         for _ in 0..ROUND {
             let mut text = random.of(&seeds.modules).clone();
