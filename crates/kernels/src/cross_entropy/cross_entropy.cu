@@ -235,6 +235,8 @@ __device__ __forceinline__ void forward_backward(T* logits, float* loss, const u
         if (threadIdx.x == 0) loss[blockIdx.x] = 0.0f;
         return;
     }
+    // The launcher has checked the targets. A replayed graph may find others, which must not lead out of the row.
+    target = min(target, (u32)V - 1);
     float x_target = to_float(row.global[target]);
     float m = row.load();
     float2 sums = row.sums(m, smoothing != 0.0f);
@@ -254,7 +256,8 @@ __device__ __forceinline__ void evaluate(const T* logits, float* loss, float* nl
     u32 row_hit = 0;
     if (target != ignore) {
         Row<T, KEPT, KEPT> row(logits, V, shared);
-        float x_target = to_float(row.global[target]);
+        // As above.
+        float x_target = to_float(row.global[min(target, (u32)V - 1)]);
         float m = row.load();
         float2 sums = row.sums(m, smoothing != 0.0f);
         if (threadIdx.x == 0) {

@@ -44,6 +44,11 @@ pub struct Tables<'a> {
     pub scale: f32,
 }
 
+/// V, as kernels take it: ids are 32 bits, so more rows than those count are none to an id.
+fn rows(table_len: usize, c: usize) -> u32 {
+    u32::try_from(table_len / c).unwrap_or(u32::MAX)
+}
+
 /// The kernels, loaded.
 #[derive(Debug)]
 pub struct Kernels {
@@ -112,14 +117,15 @@ impl Kernels {
             return Ok(());
         }
         let positions = positions.part(offset * dims.c, dims.t * dims.c);
+        let v = rows(table.len(), dims.c);
         let dropout = queue.dropout(dropout)?;
         let mut args = queue.stream().launch_builder(self.forward.of::<T>());
         args.arg(y.pointer()).arg(ids.pointer()).arg(lengths.pointer()).arg(table.pointer()).arg(positions.pointer());
-        args.arg(&scale).arg(&n).arg(&t).arg(&c).arg(&dropout);
+        args.arg(&scale).arg(&n).arg(&t).arg(&c).arg(&v).arg(&dropout);
         // SAFETY: `args` lists the parameters of `embedding_forward_*` in number, order and type. As checked, y holds
-        // n * c values, ids n, lengths n / t, positions t * c, and a token before its sentence's end is a row of the
-        // table; the kernel reads no other token, and indexes only rows below n and columns below c. y is borrowed
-        // mutably; all is memory of this queue.
+        // n * c values, ids n, lengths n / t, positions t * c, the table v * c; the kernel indexes only rows below n,
+        // columns below c, and rows of the table below v, whatever the ids and lengths are. y is borrowed mutably; all is
+        // memory of this queue.
         unsafe { args.launch(launch((n as usize).div_ceil(WARPS), dims.c, THREADS)) }
             .map_err(driver(OP, "launching forward"))?;
         Ok(())
@@ -167,7 +173,9 @@ impl Kernels {
             scratch.split([(0, tokens), (tokens, tokens), (2 * tokens, tokens), (3 * tokens, tokens)]);
 
         let mut args = queue.stream().launch_builder(&self.sort_tiles);
-        args.arg(tile_ids.pointer()).arg(tile_rows.pointer()).arg(ids.pointer()).arg(lengths.pointer()).arg(&n).arg(&t);
+        let v = rows(dtable.len(), dims.c);
+        args.arg(tile_ids.pointer()).arg(tile_rows.pointer()).arg(ids.pointer()).arg(lengths.pointer());
+        args.arg(&n).arg(&t).arg(&v);
         // SAFETY: `args` lists the parameters of `embedding_sort_tiles` in number, order and type. As checked, ids
         // holds n values and lengths n / t; both parts of scratch hold n and are borrowed mutably, and the kernel
         // indexes only values below n. All is memory of this queue.
@@ -185,8 +193,8 @@ impl Kernels {
         args.arg(dtable.pointer()).arg(dy.pointer()).arg(all_ids.pointer()).arg(all_rows.pointer());
         args.arg(&scale).arg(&n).arg(&c).arg(&dropout);
         // SAFETY: `args` lists the parameters of `embedding_backward_*` in number, order and type. The launches
-        // before have written n ids and n rows below n. Ids of tokens before their sentence's end are rows of dtable,
-        // as checked, and the kernel skips the others; dy holds n * c values, and columns are below c. dtable is
+        // before have written n ids and n rows below n. The ids are rows of dtable or none, since the sort has made
+        // those of other tokens none, and the kernel skips them; dy holds n * c values, and columns are below c. dtable is
         // borrowed mutably and memory of this queue, and the rows of one token are added by one warp or block alone.
         unsafe { args.launch(launch(tokens.div_ceil(SPAN), dims.c, THREADS)) }
             .map_err(driver(OP, "launching the sum"))?;

@@ -32,13 +32,14 @@ constexpr int WARPS = 8, THREADS = 32 * WARPS;
 
 template <typename T>
 __device__ __forceinline__ void forward(T* y, const u32* ids, const u32* lengths, const float* table,
-                                        const float* positions, float scale, int n, int t, int c,
+                                        const float* positions, float scale, int n, int t, int c, u32 v,
                                         const Dropout& dropout) {
     constexpr int LEN = VECTOR<T>;
     int row = blockIdx.x * WARPS + threadIdx.x / 32, lane = threadIdx.x % 32;
     if (row >= n) return;
     int at = row % t;
-    bool inside = at < lengths[row / t];
+    // The launcher has checked the ids. A replayed graph may find others, which must not lead out of the table.
+    bool inside = at < lengths[row / t] && ids[row] < v;
     bool vectors = aligned(y) && aligned(table) && aligned(positions) && c % LEN == 0;
     u32 step = active(dropout) ? *dropout.step : 0;
     const float* embedding = table + (inside ? (u64)ids[row] * c : 0);
@@ -60,13 +61,13 @@ __device__ __forceinline__ void forward(T* y, const u32* ids, const u32* lengths
 constexpr int TILE = 1024;
 
 extern "C" __global__ void __launch_bounds__(TILE / 2)
-    embedding_sort_tiles(u32* sorted_ids, u32* sorted_rows, const u32* ids, const u32* lengths, int n, int t) {
+    embedding_sort_tiles(u32* sorted_ids, u32* sorted_rows, const u32* ids, const u32* lengths, int n, int t, u32 v) {
     __shared__ u64 keys[TILE];
     int tile = blockIdx.x * TILE, thread = threadIdx.x;
 #pragma unroll
     for (int i = thread; i < TILE; i += TILE / 2) {
         int row = tile + i;
-        bool inside = row < n && row % t < lengths[row / t];
+        bool inside = row < n && row % t < lengths[row / t] && ids[row] < v;
         keys[i] = (u64)(inside ? ids[row] : NONE) << 32 | (u32)row;
     }
     // Runs of `width` that ascend and descend in turn become runs of twice the width.
@@ -262,8 +263,8 @@ __device__ __forceinline__ void backward(Backward<T> b) {
 #define KERNELS(T)                                                                                                  \
     extern "C" __global__ void __launch_bounds__(THREADS)                                                           \
         embedding_forward_##T(T* y, const u32* ids, const u32* lengths, const float* table, const float* positions, \
-                              float scale, int n, int t, int c, Dropout dropout) {                                  \
-        forward(y, ids, lengths, table, positions, scale, n, t, c, dropout);                                        \
+                              float scale, int n, int t, int c, u32 v, Dropout dropout) {                           \
+        forward(y, ids, lengths, table, positions, scale, n, t, c, v, dropout);                                     \
     }                                                                                                               \
     extern "C" __global__ void __launch_bounds__(THREADS)                                                           \
         embedding_backward_##T(float* dtable, const T* dy, const u32* ids, const u32* rows, float scale, int n,     \
