@@ -141,6 +141,17 @@ struct Part {
     __device__ __forceinline__ int column(int c) const { return warp % 2 * 32 + lane % 8 * 4 + 64 * c; }
 };
 
+// Four floats of shared memory. As PTX, because the compiler, left to share loads among loops, shares them in one way or
+// another from run to run: the committed PTX could not be compared with a new compilation.
+__device__ __forceinline__ float4 load4(u32 address) {
+    float4 x;
+    asm volatile("ld.shared.v4.f32 {%0, %1, %2, %3}, [%4];"
+                 : "=f"(x.x), "=f"(x.y), "=f"(x.z), "=f"(x.w)
+                 : "r"(address)
+                 : "memory");
+    return x;
+}
+
 // sum[i][n] = the chain over d of a's row i and b's row 8 n, `pitch` apart.
 template <int N>
 __device__ __forceinline__ void products(float (&sum)[4][N], const float* a, const float* b, int hs, int pitch) {
@@ -148,15 +159,16 @@ __device__ __forceinline__ void products(float (&sum)[4][N], const float* a, con
     for (int i = 0; i < 4; i++)
 #pragma unroll
         for (int n = 0; n < N; n++) sum[i][n] = 0.0f;
+    u32 a_row = (u32)__cvta_generic_to_shared(a), b_row = (u32)__cvta_generic_to_shared(b);
     int d = 0;
 #pragma unroll 1
     for (; d + 4 <= hs; d += 4) {
         float4 y[N];
 #pragma unroll
-        for (int n = 0; n < N; n++) y[n] = *(const float4*)(b + 8 * n * pitch + d);
+        for (int n = 0; n < N; n++) y[n] = load4(b_row + 4 * (8 * n * pitch + d));
 #pragma unroll
         for (int i = 0; i < 4; i++) {
-            float4 x = *(const float4*)(a + i * pitch + d);
+            float4 x = load4(a_row + 4 * (i * pitch + d));
 #pragma unroll
             for (int n = 0; n < N; n++) {
                 sum[i][n] = __fmaf_rn(x.x, y[n].x, sum[i][n]);

@@ -238,6 +238,25 @@ __device__ __forceinline__ void weigh_queries(float (&dk)[GROUPS][4][4], float (
     }
 }
 
+// A tile of dk or dv, `to` being its first row; `j0` says which.
+template <int GROUPS>
+__device__ __forceinline__ void write_keys(float* to, const float (&sum)[GROUPS][4][4], int j0, int keys, float scale,
+                                           const Sizes& z, const Part& part) {
+    bool vector = in_fours(to, z.kv_row_stride, z.hs);
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+        int row = part.row + i;
+        if (j0 + row >= z.s) break;
+#pragma unroll
+        for (int g = 0; g < GROUPS; g++) {
+            int column = part.column(g);
+            if (column >= z.hs) continue;
+            float4 x = j0 + row < keys ? scaled(sum[g][i], scale) : float4{0.0f, 0.0f, 0.0f, 0.0f};
+            write_part(to + (size_t)row * z.kv_row_stride, x, column, z.hs, vector);
+        }
+    }
+}
+
 template <int GROUPS>
 __device__ __forceinline__ void backward_keys(float* dq, float* dk, float* dv, const float* delta, const float* q,
                                               const float* k, const float* v, const float* o, const float* lse,
@@ -318,22 +337,8 @@ __device__ __forceinline__ void backward_keys(float* dq, float* dk, float* dv, c
         for (int row = (end + STRIP - 1) / STRIP * STRIP + part.warp; row < z.t; row += THREADS / 32)
             for (int d = part.lane; d < z.hs; d += 32)
                 dq[(size_t)row * z.q_row_stride + d] = 0.0f;
-    bool dk_vector = in_fours(dk, z.kv_row_stride, z.hs), dv_vector = in_fours(dv, z.kv_row_stride, z.hs);
-#pragma unroll
-    for (int i = 0; i < 4; i++) {
-        int row = part.row + i;
-        if (j0 + row >= z.s) break;
-        bool seen = j0 + row < head.keys;
-#pragma unroll
-        for (int g = 0; g < GROUPS; g++) {
-            int column = part.column(g);
-            if (column >= z.hs) continue;
-            float4 zero = {0.0f, 0.0f, 0.0f, 0.0f};
-            float4 dk4 = seen ? scaled(dk_sum[g][i], scale) : zero, dv4 = seen ? scaled(dv_sum[g][i], 1.0f) : zero;
-            write_part(dk + (size_t)row * z.kv_row_stride, dk4, column, z.hs, dk_vector);
-            write_part(dv + (size_t)row * z.kv_row_stride, dv4, column, z.hs, dv_vector);
-        }
-    }
+    write_keys(dk, dk_sum, j0, head.keys, scale, z, part);
+    write_keys(dv, dv_sum, j0, head.keys, 1.0f, z, part);
 }
 
 // Both take what either needs: the first does not use dk and dv.
