@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     finding::{Finding, Kind},
-    lanes::{LANES, Mask, Row, lanes},
+    lanes::{LANES, Mask, lanes},
 };
 
 /// Whether two lanes of a store put the same value.
@@ -31,6 +31,8 @@ pub struct RaceChecker {
     findings: Findings,
     /// Words of global memory that the last access read as flags: what they carry is looked up once they were read.
     unread: Vec<(u32, Mask, u64)>,
+    /// It has the launch's turn: an atomic access was told and not yet made.
+    has_turn: bool,
     /// Of the access at hand; kept for its memory.
     pieces: Vec<Piece>,
 }
@@ -49,6 +51,7 @@ impl RaceChecker {
             copies: Copies::default(),
             findings: Findings::default(),
             unread: Vec::new(),
+            has_turn: false,
             pieces: Vec::new(),
         }
     }
@@ -172,12 +175,21 @@ impl RaceChecker {
     }
 
     /// A warp accesses global memory: the part of it in one allocation, whose first address is the access's base. The
-    /// call comes before the access is made. For `same` see [`RaceChecker::shared`].
+    /// call comes before the access is made. After an atomic one [`RaceChecker::made`] is to be called: until then other
+    /// blocks wait with theirs. For `same` see [`RaceChecker::shared`].
     pub fn global(&mut self, shadow: &RaceShadow, access: &Access<'_>, same: Option<SameValue<'_>>) {
         if access.warp as usize >= self.order.warps() || !self.launch.countable {
             return;
         }
-        self.settle();
+        // With the turn, this is one more part of an access that is not made yet.
+        if !self.has_turn {
+            self.settle();
+            // One that releases nothing to others stays remembered beside later ones, in whatever order they are told.
+            if access.op == Op::Atomic && access.scope == Scope::Device && self.may_release(access) {
+                self.launch.take_turn();
+                self.has_turn = true;
+            }
+        }
         let strong = access.is_strong();
         if strong && access.reads() {
             let unread = &mut self.unread;
@@ -204,6 +216,22 @@ impl RaceChecker {
         if strong && access.writes() && self.order.has_fenced(Scope::Block) {
             self.raise_flags(access, 0);
         }
+    }
+
+    /// The last access that was told is made.
+    #[inline]
+    pub fn made(&mut self) {
+        if self.has_turn {
+            // Who released before this one has told so, and nobody after it has.
+            self.settle();
+            self.has_turn = false;
+            self.launch.give_turn_back();
+        }
+    }
+
+    /// Whether an access may release anything to other blocks.
+    fn may_release(&self, access: &Access<'_>) -> bool {
+        self.order.has_fenced(Scope::Device) || access.releases()
     }
 
     /// `membar`, `fence`.
@@ -292,7 +320,7 @@ impl RaceChecker {
 
     /// A write that releases does what a fence does first.
     fn before_release(&mut self, access: &Access<'_>) {
-        if access.writes() && matches!(access.strength, Strength::Release | Strength::AcquireRelease) {
+        if access.writes() && access.releases() {
             self.order.fence(access.warp, access.mask, access.scope);
         }
     }
@@ -412,6 +440,15 @@ impl RaceChecker {
     }
 }
 
+impl Drop for RaceChecker {
+    /// A panic may have come between telling of an access and making it.
+    fn drop(&mut self) {
+        if self.has_turn {
+            self.launch.give_turn_back();
+        }
+    }
+}
+
 /// The words that an access's lanes touch as flags, each with its lanes: offsets from the base.
 fn flags_of(access: &Access<'_>, each: impl FnMut(u64, Mask)) {
     flags(access, access.base, each);
@@ -446,24 +483,4 @@ fn has_twins(access: &Access<'_>) -> bool {
     let mut any = false;
     twins(access, |_, _| any = true);
     any
-}
-
-impl<'a> Access<'a> {
-    /// A weak access by no lane yet.
-    pub fn weak(op: Op, pc: u32, warp: u32, addresses: &'a Row<u64>) -> Self {
-        let (strength, scope) = (Strength::Weak, Scope::Device);
-        Self { op, strength, scope, pc, warp, mask: 0, bytes: 0, addresses, base: 0, run: None }
-    }
-
-    fn is_strong(&self) -> bool {
-        self.strength != Strength::Weak || self.op == Op::Atomic
-    }
-
-    fn reads(&self) -> bool {
-        matches!(self.op, Op::Read | Op::Atomic)
-    }
-
-    fn writes(&self) -> bool {
-        matches!(self.op, Op::Write | Op::Atomic)
-    }
 }

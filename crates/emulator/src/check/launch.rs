@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Mutex, PoisonError,
+        Condvar, Mutex, PoisonError,
         atomic::{
             AtomicBool, AtomicU32,
             Ordering::{Acquire, Relaxed, Release},
@@ -31,6 +31,14 @@ pub struct RaceLaunch {
     released: AtomicBool,
     /// What was released with a flag in global memory, by its address in words.
     flags: [Mutex<HashMap<u64, Foreign>>; STRIPES],
+    turn: Turn,
+}
+
+/// Whose turn it is to tell of an atomic access and to make it, so that all are told in the order they are made.
+#[derive(Debug, Default)]
+struct Turn {
+    taken: Mutex<bool>,
+    given_back: Condvar,
 }
 
 impl RaceLaunch {
@@ -46,7 +54,22 @@ impl RaceLaunch {
             countable: blocks <= 1 << 32,
             released: AtomicBool::new(false),
             flags: std::array::from_fn(|_| Mutex::default()),
+            turn: Turn::default(),
         }
+    }
+
+    /// Waits until nobody has the turn, and takes it.
+    pub(super) fn take_turn(&self) {
+        // A panic while the lock was held left a good value.
+        let taken = self.turn.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = self.turn.given_back.wait_while(taken, |taken| *taken).unwrap_or_else(PoisonError::into_inner);
+        *taken = true;
+    }
+
+    /// Gives the turn back, by who has it.
+    pub(super) fn give_turn_back(&self) {
+        *self.turn.taken.lock().unwrap_or_else(PoisonError::into_inner) = false;
+        self.turn.given_back.notify_one();
     }
 
     /// Whether any block released anything to others. Asked after a flag was read, it does not miss who wrote it.

@@ -102,6 +102,7 @@ pub(super) fn add(
                 race(&old, &new, clash);
             }
         }
+        // An atomic access stands for one whose release it acquires: it was made after it, as it was told after it.
         if new.kind.supersedes(old.kind) && (clash.is_none() || new.kind.class == Class::Write) {
             if old.kind.acquires {
                 acquirers.push(old);
@@ -152,7 +153,7 @@ pub(super) fn add(
 
 /// Where an access has no order with `write`, a strong one that released what came before it: neither by itself nor
 /// through a strong access that read what it wrote. Whether that one came later is not asked: blocks run at the same
-/// time, and the order in which accesses are told is not quite the order in which they happen.
+/// time, and only atomic accesses are told in quite the order in which they happen.
 #[cold]
 fn clash_of_release(
     list: &[Record],

@@ -6,7 +6,7 @@
 //!   remembers belongs to one launch: between launches everything is ordered.
 //! - [`RaceChecker::begin_block`] before a block; [`RaceChecker::take_findings`] after it, or less often.
 //! - At each access of a warp [`RaceChecker::shared`], [`RaceChecker::shared_async`] or [`RaceChecker::global`], with
-//!   an [`Access`].
+//!   an [`Access`]; after an atomic one of global memory [`RaceChecker::made`].
 //! - At synchronisation:
 //!
 //! | instruction                                   | call                                                            |
@@ -131,4 +131,28 @@ pub struct Access<'a> {
     /// Start and length, where the lanes of `mask` are neighbours and access one run of bytes in their order, or where
     /// they all access one place, whose length is `bytes`. It is looked for where it is not told.
     pub run: Option<(u64, u64)>,
+}
+
+impl<'a> Access<'a> {
+    /// A weak access by no lane yet.
+    pub fn weak(op: Op, pc: u32, warp: u32, addresses: &'a Row<u64>) -> Self {
+        let (strength, scope) = (Strength::Weak, Scope::Device);
+        Self { op, strength, scope, pc, warp, mask: 0, bytes: 0, addresses, base: 0, run: None }
+    }
+
+    fn is_strong(&self) -> bool {
+        self.strength != Strength::Weak || self.op == Op::Atomic
+    }
+
+    fn releases(&self) -> bool {
+        matches!(self.strength, Strength::Release | Strength::AcquireRelease)
+    }
+
+    fn reads(&self) -> bool {
+        matches!(self.op, Op::Read | Op::Atomic)
+    }
+
+    fn writes(&self) -> bool {
+        matches!(self.op, Op::Write | Op::Atomic)
+    }
 }

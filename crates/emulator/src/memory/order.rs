@@ -7,6 +7,15 @@ use crate::{check::Scope, lanes::Mask};
 const BARRIER: u32 = 0;
 
 impl BlockMemory<'_> {
+    /// An atomic access, whose pointers were resolved, is made. Until this is told, blocks of other threads of the
+    /// machine may have to wait with theirs.
+    #[inline]
+    pub fn made(&mut self) {
+        if let Some(races) = self.races() {
+            races.made();
+        }
+    }
+
     /// A barrier of the block was completed: these lanes, by warp, had arrived, and of them these waited for it.
     ///
     /// What a lane did between an arrival without waiting and the barrier's completion counts as done before it.

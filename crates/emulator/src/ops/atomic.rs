@@ -166,6 +166,7 @@ impl<T: Cell, C: Change<T>> Execute for Update<T, C> {
             }
         }
         fence(Ordering::SeqCst);
+        cx.memory.made();
         Flow::Next
     }
 }

@@ -110,3 +110,27 @@ extern "C" __global__ void published_too_early_good(const int* x, int* partial, 
         if (last) y[0] = all;
     }
 }
+
+// The last block to count itself resets the counter; the bug is to take the last but one for it.
+// reset_too_early: <<<4, 64>>> (y: i32[256], finished: u32[1] = 0)
+extern "C" __global__ void reset_too_early_bad(int* y, unsigned* finished) {
+    y[blockIdx.x * 64 + threadIdx.x] = threadIdx.x;
+    __syncthreads();
+    if (threadIdx.x == 0) {
+        __threadfence();
+        bool last = atomicAdd(finished, 1u) == 2;  // BUG: GlobalRace
+        __threadfence();
+        if (last) finished[0] = 0;  // BUG: GlobalRace
+    }
+}
+
+extern "C" __global__ void reset_too_early_good(int* y, unsigned* finished) {
+    y[blockIdx.x * 64 + threadIdx.x] = threadIdx.x;
+    __syncthreads();
+    if (threadIdx.x == 0) {
+        __threadfence();
+        bool last = atomicAdd(finished, 1u) == 3;
+        __threadfence();
+        if (last) finished[0] = 0;
+    }
+}

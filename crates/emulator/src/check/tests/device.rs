@@ -1,5 +1,13 @@
 //! Device memory: races between blocks, and what orders blocks.
 
+use std::{
+    sync::{
+        atomic::{AtomicU32, Ordering::Relaxed},
+        mpsc,
+    },
+    time::Duration,
+};
+
 use super::{barrier, read, row, write, *};
 
 const RACE: Kind = Kind::GlobalRace;
@@ -296,30 +304,85 @@ fn a_barrier_of_the_grid() {
     assert_ne!(run(false), []);
 }
 
-#[test]
-fn blocks_on_threads_of_the_machine() {
-    // A counter in real memory: whoever comes last must know all others, however the threads interleave.
-    use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-    for _ in 0..20 {
-        let mut scene = Scene::new(8, 1);
-        let (memory, counter) = (&scene.memory, &AtomicU32::new(0));
-        std::thread::scope(|scope| {
-            for (block, checker) in scene.blocks.iter_mut().enumerate() {
-                scope.spawn(move || {
-                    write(1, 128 * block as u64).with(DEVICE, |access| checker.global(memory, access, None));
-                    checker.sync_warp(0, ALL);
+/// Blocks on threads of the machine, with a counter in real memory. Whichever block is the `resets`-th to count itself
+/// resets the counter, and reads what all blocks wrote before; each block takes `pause` between telling that it counts
+/// itself and doing so.
+fn count_and_reset(blocks: u32, resets: u32, pause: Duration) -> Vec<(Kind, u32, u32)> {
+    let mut scene = Scene::new(blocks, 1);
+    let (memory, counter) = (&scene.memory, &AtomicU32::new(0));
+    std::thread::scope(|scope| {
+        for (block, checker) in scene.blocks.iter_mut().enumerate() {
+            scope.spawn(move || {
+                write(1, 128 * block as u64).with(DEVICE, |access| checker.global(memory, access, None));
+                checker.sync_warp(0, ALL);
+                checker.fence(0, 1, Scope::Device);
+                atomic(2, 1 << 16).lane(0).with(DEVICE, |access| checker.global(memory, access, None));
+                std::thread::sleep(pause);
+                let before = counter.fetch_add(1, Relaxed);
+                checker.made();
+                if before + 1 == resets {
                     checker.fence(0, 1, Scope::Device);
-                    atomic(2, 1 << 16).lane(0).with(DEVICE, |access| checker.global(memory, access, None));
-                    if counter.fetch_add(1, Relaxed) == 7 {
-                        write(4, 1 << 16).lane(0).with(DEVICE, |access| checker.global(memory, access, None));
-                        checker.sync_warp(0, ALL);
-                        for other in 0..8 {
-                            read(3, 128 * other).with(DEVICE, |access| checker.global(memory, access, None));
-                        }
+                    write(4, 1 << 16).lane(0).with(DEVICE, |access| checker.global(memory, access, None));
+                    checker.sync_warp(0, ALL);
+                    for other in 0..u64::from(blocks) {
+                        read(3, 128 * other).with(DEVICE, |access| checker.global(memory, access, None));
                     }
-                });
-            }
-        });
-        assert_eq!(scene.pairs(), []);
+                }
+            });
+        }
+    });
+    scene.pairs()
+}
+
+#[test]
+fn whoever_counts_last_knows_all_others_however_threads_interleave() {
+    for pause in [Duration::ZERO, Duration::from_millis(1)] {
+        for _ in 0..20 {
+            assert_eq!(count_and_reset(8, 8, pause), []);
+        }
     }
+}
+
+#[test]
+fn whoever_does_not_count_last_races_however_threads_interleave() {
+    for pause in [Duration::ZERO, Duration::from_millis(1)] {
+        for resets in [1, 4, 7] {
+            let races = count_and_reset(8, resets, pause);
+            // Either side of a race may come first.
+            assert!(races.contains(&(RACE, 4, 2)) || races.contains(&(RACE, 2, 4)), "{resets}: {races:?}");
+        }
+    }
+}
+
+#[test]
+fn atomics_are_told_in_the_order_in_which_they_are_made() {
+    let mut scene = Scene::new(2, 1);
+    let (memory, counter) = (&scene.memory, &AtomicU32::new(0));
+    let (first_told, wait_for_first) = mpsc::channel();
+    let (second_made, wait_for_second) = mpsc::channel();
+    let finish = |checker: &mut RaceChecker, told: &dyn Fn()| {
+        checker.fence(0, 1, Scope::Device);
+        atomic(1, 0).lane(0).with(DEVICE, |access| checker.global(memory, access, None));
+        told();
+        let is_last = counter.fetch_add(1, Relaxed) == 1;
+        checker.made();
+        if is_last {
+            write(2, 0).lane(0).with(DEVICE, |access| checker.global(memory, access, None));
+        }
+    };
+    std::thread::scope(|scope| {
+        let [first, second] = &mut scene.blocks[..] else { panic!("two blocks") };
+        scope.spawn(move || {
+            // Long enough for the second block to come between, if it could.
+            finish(first, &|| {
+                first_told.send(()).unwrap();
+                assert!(wait_for_second.recv_timeout(Duration::from_millis(200)).is_err(), "it did not wait");
+            });
+        });
+        scope.spawn(move || {
+            wait_for_first.recv().unwrap();
+            finish(second, &|| second_made.send(()).unwrap_or(()));
+        });
+    });
+    assert_eq!(scene.pairs(), []);
 }

@@ -153,6 +153,7 @@ impl To {
     pub fn global(&self, scene: &mut Scene, block: usize) {
         let Scene { blocks, memory } = scene;
         self.with(DEVICE, |access| blocks[block].global(memory, access, None));
+        blocks[block].made();
     }
 }
 
