@@ -5,6 +5,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -224,19 +225,31 @@ pub fn run(kernel: &Kernel, map: &Map, launch: Launch<'_>, options: &Options) ->
     let available = if options.threads == 0 { rayon::current_num_threads() } else { options.threads };
     let workers = (available as u64).min(grid.blocks()).max(1) as usize;
     let parts: Mutex<Vec<(Vec<Finding>, Counters)>> = Mutex::default();
-    let work = |worker: usize| {
-        let part = if launch.cooperative { together(&grid, worker, workers) } else { one_by_one(&grid) };
+    let work = |shares: &[usize]| {
+        let part = if launch.cooperative { together(&grid, shares, workers) } else { one_by_one(&grid) };
         parts.lock().expect("no thread panics while it holds this lock").push(part);
     };
+    let work = &work;
     if workers == 1 {
-        work(0);
+        work(&[0]);
+    } else if launch.cooperative {
+        // Blocks that wait for each other need threads that all run: a pool's may be busy with another launch that waits.
+        thread::scope(|scope| {
+            let mut mine = vec![0];
+            for worker in 1..workers {
+                // What finds no thread is done here too.
+                if thread::Builder::new().spawn_scoped(scope, move || work(&[worker])).is_err() {
+                    mine.push(worker);
+                }
+            }
+            work(&mine);
+        });
     } else {
         rayon::scope(|scope| {
             for worker in 1..workers {
-                let work = &work;
-                scope.spawn(move |_| work(worker));
+                scope.spawn(move |_| work(&[worker]));
             }
-            work(0);
+            work(&[0]);
         });
     }
     let mut findings = Vec::new();
@@ -279,10 +292,11 @@ fn drive(grid: &Grid<'_>, run: &mut BlockRun<'_>) {
     }
 }
 
-/// Runs every `workers`-th block, all in turns, so that none waits for one that has not begun.
-fn together(grid: &Grid<'_>, worker: usize, workers: usize) -> (Vec<Finding>, Counters) {
-    let mut runs: Vec<_> = (worker as u64..grid.blocks())
-        .step_by(workers)
+/// Runs every `workers`-th block from each of `shares` on, all in turns, so that none waits for one that has not begun.
+fn together(grid: &Grid<'_>, shares: &[usize], workers: usize) -> (Vec<Finding>, Counters) {
+    let mut runs: Vec<_> = shares
+        .iter()
+        .flat_map(|&share| (share as u64..grid.blocks()).step_by(workers))
         .map(|linear| {
             let mut run = BlockRun::new(grid);
             run.begin(linear);

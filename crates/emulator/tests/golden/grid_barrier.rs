@@ -1,7 +1,7 @@
 //! Blocks that wait for each other, and a block that is the last.
 
 use crate::{
-    common::Random,
+    common::{Device, Random},
     ways::{any, assert_same},
 };
 
@@ -47,4 +47,21 @@ fn the_last_block_adds_what_the_others_left() {
             |got| assert_eq!(got, &[sum, 0]),
         );
     }
+}
+
+/// More workers than the pool has threads, and several launches at once: each has threads of its own, or blocks that have
+/// not begun would be waited for.
+#[test]
+fn launches_at_the_same_time_do_not_wait_for_each_others_threads() {
+    let launch = || {
+        let mut device = Device::new(include_str!("../ptx/12.0/grid_barrier.ptx"));
+        device.options.threads = 6;
+        let start = [1u32, 2, 3, 4, 5, 6, 7, 8];
+        let (a, b) = (device.upload(&start), device.allocate::<u32>(start.len()));
+        let args = [a.into(), b.into(), device.upload(&[0u32]).into(), (start.len() as i32).into(), 1i32.into()];
+        device.cooperative("ring", [6, 1, 1], [32, 1, 1], 0, &args);
+        let expected: Vec<u32> = (0..8).map(|i| start[(i + 7) % 8] + start[(i + 1) % 8]).collect();
+        assert_eq!(device.download::<u32>(b, 8), expected);
+    };
+    std::thread::scope(|scope| (0..4).for_each(|_| _ = scope.spawn(launch)));
 }
