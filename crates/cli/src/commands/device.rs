@@ -8,7 +8,7 @@ use crate::args::DeviceName;
 /// A device, ready to compute.
 #[derive(Debug)]
 pub(super) enum Opened {
-    Cpu(Cpu),
+    Cpu(Box<Cpu>),
     #[cfg(feature = "cuda")]
     Cuda(noam_kernels::device::Cuda),
 }
@@ -19,7 +19,7 @@ pub(super) enum Opened {
 /// If it is not there, or this program was built without it.
 pub(super) fn open(device: DeviceName) -> Result<Opened> {
     match device {
-        DeviceName::Cpu => Ok(Opened::Cpu(Cpu::new())),
+        DeviceName::Cpu => Ok(Opened::Cpu(Box::default())),
         DeviceName::Cuda(number) => cuda(number),
         DeviceName::Emulated => emulated(),
     }

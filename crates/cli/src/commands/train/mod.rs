@@ -37,7 +37,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     let threads = args.threads.map(|n| usize::try_from(n).unwrap_or(usize::MAX));
     let setup = Setup { threads, stop: &stop, ..Setup::default() };
     let ended = match device::open(args.device)? {
-        Opened::Cpu(device) => run_on(device, args, setup),
+        Opened::Cpu(device) => run_on(*device, args, setup),
         #[cfg(feature = "cuda")]
         Opened::Cuda(device) => run_on(device, args, setup),
     };
