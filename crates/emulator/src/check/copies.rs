@@ -1,6 +1,6 @@
 //! Asynchronous copies into shared memory that were not waited for yet.
 
-use super::{Access, Op, findings::Side, pieces::Piece};
+use super::{Access, Op, findings::Side, pieces::Piece, record::LINE};
 use crate::lanes::{LANES, Mask, Row, lanes};
 
 /// A copy by some lanes of a warp.
@@ -10,6 +10,8 @@ struct Copy {
     bytes: u32,
     base: u64,
     addresses: Row<u64>,
+    /// The lines from the first to the last that it may touch.
+    lines: (u64, u64),
     /// Where those of all lanes are on end.
     run: Option<(u64, u64)>,
     /// Those that have not waited for it.
@@ -23,12 +25,42 @@ struct Copy {
 /// The number of no group: counting them stops here.
 const NO_GROUP: u32 = u32::MAX;
 
+/// Copies of a warp that are remembered. A loop that never waits begins ever more; the older half is forgotten then.
+const MOST: usize = 1024;
+
 impl Copy {
+    /// What some lanes of an access begin.
+    fn of(access: &Access<'_>, mask: Mask, group: u32, phases: Vec<u64>) -> Self {
+        let &Access { pc, bytes, base, .. } = access;
+        let starts = || lanes(mask).map(|lane| access.addresses.0[lane].wrapping_sub(base));
+        let (first, last) = (starts().min().unwrap_or(0), starts().max().unwrap_or(0));
+        let lines = (first / LINE, last.saturating_add(bytes.into()) / LINE);
+        let run = access.run.filter(|_| mask == access.mask);
+        Self { pc, bytes, base, addresses: *access.addresses, lines, run, lanes: mask, group, phases }
+    }
+
     /// The writes that it is for lanes that have waited for it.
     fn access(&self, warp: u32, mask: Mask) -> Access<'_> {
         let &Self { pc, bytes, base, ref addresses, .. } = self;
         let run = self.run.filter(|_| mask == self.lanes);
         Access { mask, bytes, base, run, ..Access::weak(Op::Write, pc, warp, addresses) }
+    }
+
+    /// Whether another is the same but for when it began, so that one of them says all.
+    fn repeats(&self, other: &Self) -> bool {
+        (self.pc, self.lanes, self.group, self.bytes, self.base)
+            == (other.pc, other.lanes, other.group, other.bytes, other.base)
+            && self.phases == other.phases
+            && lanes(self.lanes).all(|lane| self.addresses.0[lane] == other.addresses.0[lane])
+    }
+
+    /// The words of a line that a lane's bytes touch.
+    fn words(&self, lane: usize, line: u64) -> u32 {
+        let start = self.addresses.0[lane].wrapping_sub(self.base);
+        let end = start.saturating_add(self.bytes.into()).div_ceil(4);
+        let in_line = |word: u64| word.saturating_sub(line * (LINE / 4)).min(LINE / 4);
+        // Ones from the first word up, less those from the end up.
+        (((1u64 << in_line(end)) - 1) & !((1u64 << in_line(start / 4)) - 1)) as u32
     }
 }
 
@@ -44,6 +76,20 @@ enum Committed {
 struct Warp {
     copies: Vec<Copy>,
     committed: Committed,
+}
+
+impl Warp {
+    /// Remembers a copy. Gives by how many they are more, or fewer.
+    fn add(&mut self, copy: Copy) -> isize {
+        let before = self.copies.len() as isize;
+        if !self.copies.iter().any(|known| known.repeats(&copy)) {
+            if before as usize == MOST {
+                self.copies.drain(..MOST / 2);
+            }
+            self.copies.push(copy);
+        }
+        self.copies.len() as isize - before
+    }
 }
 
 impl Committed {
@@ -99,37 +145,34 @@ impl Copies {
             let group = warp.committed.by(rest.trailing_zeros() as usize);
             let together = warp.committed.lanes(rest, |committed| committed == group);
             rest &= !together;
-            let run = access.run.filter(|_| together == access.mask);
-            let (addresses, phases) = (*access.addresses, Vec::new());
-            let &Access { pc, bytes, base, .. } = access;
-            warp.copies.push(Copy { pc, bytes, base, addresses, run, lanes: together, group, phases });
-            self.pending += 1;
+            let copy = Copy::of(access, together, group, Vec::new());
+            self.pending = self.pending.saturating_add_signed(warp.add(copy));
         }
     }
 
     /// A copy begins that is done with a phase of a barrier in memory, and not for anybody's waiting.
     pub fn issue_for_phase(&mut self, access: &Access<'_>, phase: u64) {
         let Some(warp) = self.warps.get_mut(access.warp as usize) else { return };
-        let &Access { pc, bytes, base, run, mask: lanes, .. } = access;
-        let (addresses, phases) = (*access.addresses, vec![phase]);
-        warp.copies.push(Copy { pc, bytes, base, addresses, run, lanes, group: NO_GROUP, phases });
-        self.pending += 1;
+        let copy = Copy::of(access, access.mask, NO_GROUP, vec![phase]);
+        self.pending = self.pending.saturating_add_signed(warp.add(copy));
     }
 
     /// What lanes have begun to copy is done with a phase of a barrier in memory too.
     pub fn join_phase(&mut self, warp: u32, mask: Mask, phase: u64) {
         let Some(warp) = self.warps.get_mut(warp as usize) else { return };
-        let mut others = Vec::new();
-        for copy in warp.copies.iter_mut().filter(|copy| copy.group != NO_GROUP && copy.lanes & mask != 0) {
+        let joins = |copy: &mut Copy| copy.group != NO_GROUP && copy.lanes & mask != 0 && !copy.phases.contains(&phase);
+        let joining: Vec<_> = warp.copies.extract_if(.., joins).collect();
+        let before = warp.copies.len() + joining.len();
+        for mut copy in joining {
             if copy.lanes & !mask != 0 {
                 copy.run = None;
-                others.push(Copy { lanes: copy.lanes & !mask, ..copy.clone() });
+                warp.add(Copy { lanes: copy.lanes & !mask, ..copy.clone() });
                 copy.lanes &= mask;
             }
             copy.phases.push(phase);
+            warp.add(copy);
         }
-        self.pending += others.len();
-        warp.copies.extend(others);
+        self.pending = self.pending + warp.copies.len() - before;
     }
 
     /// A phase of a barrier in memory is over. What is finished by that is told.
@@ -192,16 +235,12 @@ impl Copies {
     #[cold]
     pub fn find(&self, block: u32, line: u64, words: u32) -> Option<(Side, u8)> {
         for (warp, copies) in self.warps.iter().enumerate() {
-            for copy in &copies.copies {
+            for copy in copies.copies.iter().filter(|copy| (copy.lines.0..=copy.lines.1).contains(&line)) {
                 for lane in lanes(copy.lanes) {
-                    let start = copy.addresses.0[lane].wrapping_sub(copy.base);
-                    let hit = |&word: &usize| {
-                        let byte = line * 128 + word as u64 * 4;
-                        byte + 4 > start && byte < start + u64::from(copy.bytes)
-                    };
-                    if let Some(word) = lanes(words).find(hit) {
+                    let hit = copy.words(lane, line) & words;
+                    if hit != 0 {
                         let side = Side { block, pc: copy.pc, warp: warp as u32, lane: lane as u32 };
-                        return Some((side, word as u8 * 4));
+                        return Some((side, hit.trailing_zeros() as u8 * 4));
                     }
                 }
             }

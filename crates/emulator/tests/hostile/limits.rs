@@ -15,13 +15,17 @@ fn kernel(declarations: &str, params: &str, body: &str) -> String {
 
 /// Whether a text loads; it must not take long, nor may its kernels.
 fn loads(text: &str) -> bool {
+    loads_with(text, &[])
+}
+
+fn loads_with(text: &str, bytes: &[u8]) -> bool {
     let mut program = Program::new();
     let once = || {
-        program.run(text, &[]);
+        program.run(text, bytes);
     };
     assert!(clock::within(LIMIT, once), "over {LIMIT:?} each time:\n{text}");
-    let loaded = program.run(text, &[]).loaded;
-    assert_eq!(loaded, direct::run(text, &[]), "{text}");
+    let loaded = program.run(text, bytes).loaded;
+    assert_eq!(loaded, direct::run(text, bytes), "{text}");
     loaded
 }
 
@@ -138,6 +142,25 @@ fn long_texts() {
     let last = COUNT - 1;
     text += &format!(".visible .entry k() {{ .param .b32 a; call f{last}, (a); ret; }}\n");
     Module::load(&text, &memory).expect("it is right");
+}
+
+/// Asynchronous copies without end that nobody waits for: at the same places, at others, and for a barrier's phase.
+#[test]
+fn endless_copies() {
+    const DECLARATIONS: &str = ".shared .align 16 .b8 tile[32768]; .shared .align 8 .b64 bar;";
+    for step in ["", "add.u32 %at, %at, 16; and.b32 %at, %at, 16383;"] {
+        for then in ["", "cp.async.commit_group;", "cp.async.mbarrier.arrive.noinc.shared.b64 [%bar];"] {
+            let body = format!(
+                ".reg .b32 %t, %at, %to, %bar; .reg .b64 %from;\nld.param.u64 %from, [from];\nmov.u32 %bar, bar;\n\
+                 mbarrier.init.shared.b64 [%bar], 1000;\nmov.u32 %t, %tid.x;\nshl.b32 %at, %t, 4;\nLOOP:\n\
+                 mov.u32 %to, tile;\nadd.u32 %to, %to, %at;\ncp.async.cg.shared.global [%to], [%from], 16;\n\
+                 {then}\n{step}\nbra LOOP;"
+            );
+            let text = kernel(DECLARATIONS, ".param .u64 from", &body);
+            // The byte that chooses a block of two warps, and zeros for the parameter: the first address.
+            assert!(loads_with(&text, &[0, 0, 4]));
+        }
+    }
 }
 
 #[test]
