@@ -22,6 +22,33 @@ fn a_run_may_change_devices_and_ends_with_the_same_bits() {
 }
 
 #[test]
+fn a_run_in_16_bits_goes_on_from_its_checkpoint_and_may_change_its_precision() {
+    let place = Place::new();
+    let steps = |n| format!("--max-steps {n}");
+    for (run, precision) in [("bf16", "bf16"), ("f16", "f16")] {
+        let start = format!("train --config micro.toml {SHORT} --device emulated --precision {precision}");
+        place.done(&format!("{start} --run {run}-whole {}", steps(6)));
+        place.done(&format!("{start} --run {run} {}", steps(3)));
+        // The precision is the run's: it need not be said again.
+        place.done(&format!("train --run {run} --resume --device emulated {}", steps(6)));
+        assert_eq!(result(&place.path(run)), result(&place.path(&format!("{run}-whole"))), "{precision}");
+    }
+    let stderr = place.fails("train --run bf16 --resume --max-steps 8", 1);
+    assert!(stderr.contains("the CPU computes in f32 only, and bf16 is asked for"), "{stderr}");
+    place.done("train --run bf16 --resume --max-steps 8 --precision f32");
+    let manifest = std::fs::read_to_string(place.path("bf16").join("manifest.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    let sessions = manifest["sessions"].as_array().unwrap();
+    let precisions: Vec<_> = sessions.iter().map(|session| session["precision"].as_str().unwrap()).collect();
+    assert_eq!(precisions, ["bf16", "bf16", "f32"]);
+
+    let stderr = place.fails("train --config micro.toml --run none --precision bf16", 1);
+    assert!(stderr.contains("--precision f32") && !place.path("none").exists(), "{stderr}");
+    let stderr = place.fails("train --config micro.toml --run none --precision fp8", 2);
+    assert!(stderr.contains("there are f32, bf16 and f16"), "{stderr}");
+}
+
+#[test]
 fn a_run_that_is_stopped_says_on_which_device_to_go_on() {
     let place = Place::new();
     let mut running = place.spawn("run", &format!("--device emulated {SHORT}"));

@@ -96,15 +96,15 @@ impl Flow {
     }
 }
 
-/// What a norm's backward reads, of which `saved` are the sum, its mean and its rstd.
+/// What a norm's backward reads, of which `statistics` are the sum's mean and rstd.
 fn norm_input<'v, D: Device>(
     d: &'v D,
-    dy: D::ViewMut<'v>,
-    saved: [D::ViewMut<'v>; 3],
+    [dy, sum]: [D::ActMut<'v>; 2],
+    statistics: [D::ViewMut<'v>; 2],
     gamma: D::View<'v>,
-) -> NormInput<D::View<'v>> {
-    let [sum, mean, rstd] = saved.map(|view| d.read(view));
-    NormInput { dy: d.read(dy), sum, mean, rstd, gamma }
+) -> NormInput<D::Act<'v>, D::View<'v>> {
+    let [mean, rstd] = statistics.map(|view| d.read(view));
+    NormInput { dy: d.read_act(dy), sum: d.read_act(sum), mean, rstd, gamma }
 }
 
 /// A pass over one batch: the model, the arena it works in, and where gradients go.
@@ -112,13 +112,14 @@ pub(crate) struct Engine<'a, D: Device> {
     pub device: &'a D,
     pub config: &'a Config,
     pub layout: &'a Layout,
-    pub params: &'a D::Buffer,
+    pub params: &'a D::Parameters,
     pub positions: &'a D::Buffer,
     pub plan: &'a Plan,
     pub tokens: &'a Tokens<D::Indices>,
     /// The weights of the linear layers, packed, by number: for decoding, where many products share them.
     pub packed: Option<&'a [D::Packed]>,
-    pub arena: &'a mut D::Buffer,
+    pub arena: &'a mut D::Activations,
+    pub stats: &'a mut D::Buffer,
     pub noise: Noise,
 }
 
@@ -155,18 +156,18 @@ impl<'a, D: Device> Engine<'a, D> {
         x: Span,
         layer: Linear,
         n: usize,
-        epilogue: impl FnOnce(D::View<'a>) -> Epilogue<D::View<'a>>,
+        epilogue: impl FnOnce(D::View<'a>) -> Epilogue<D::Act<'a>, D::View<'a>>,
         y: Span,
     ) -> Result<(), Error> {
         let d = self.device;
         let shape = Shape { m: n, n: layer.d_out, k: layer.d_in };
-        let epilogue = epilogue(d.view(self.params, layer.bias));
-        let [x, y] = d.split(self.arena, [x, y]);
+        let epilogue = epilogue(d.parameter(self.params, layer.bias));
+        let [x, y] = d.split_acts(self.arena, [x, y]);
         let weight = match self.packed {
             Some(packed) => Rhs::Packed(&packed[layer.number]),
-            None => Rhs::Transposed(d.view(self.params, layer.weight)),
+            None => Rhs::Transposed(d.weight(self.params, layer.weight)),
         };
-        Ok(d.matmul(shape, Lhs::Rows(d.read(x)), weight, Start::Zero, epilogue, y)?)
+        Ok(d.matmul(shape, Lhs::Rows(d.read_act(x)), weight, Start::Zero, epilogue, y)?)
     }
 
     /// `dW += dyᵀ x`, `db += sum of dy's rows`.
@@ -180,9 +181,9 @@ impl<'a, D: Device> Engine<'a, D> {
     ) -> Result<(), Error> {
         let d = self.device;
         let shape = Shape { m: layer.d_out, n: layer.d_in, k: n };
-        let (x, dy) = (d.view(self.arena, x), d.view(self.arena, dy));
+        let (x, dy) = (d.act(self.arena, x), d.act(self.arena, dy));
         let [dw, db] = d.split(grads, [layer.weight, layer.bias]);
-        d.matmul(shape, Lhs::Transposed(dy), Rhs::Rows(x), Start::Accumulate, Epilogue::None, dw)?;
+        d.matmul_to_f32(shape, Lhs::Transposed(dy), Rhs::Rows(x), Start::Accumulate, dw)?;
         Ok(d.column_sum(dy, db)?)
     }
 
@@ -197,16 +198,16 @@ impl<'a, D: Device> Engine<'a, D> {
     ) -> Result<(), Error> {
         let d = self.device;
         let shape = Shape { m: n, n: layer.d_in, k: layer.d_out };
-        let [dy, dx] = d.split(self.arena, [dy, dx]);
-        let weight = Rhs::Rows(d.view(self.params, layer.weight));
-        Ok(d.matmul(shape, Lhs::Rows(d.read(dy)), weight, start, Epilogue::None, dx)?)
+        let [dy, dx] = d.split_acts(self.arena, [dy, dx]);
+        let weight = Rhs::Rows(d.weight(self.params, layer.weight));
+        Ok(d.matmul(shape, Lhs::Rows(d.read_act(dy)), weight, start, Epilogue::None, dx)?)
     }
 
     fn norm_params(&self, norm: LayerNorm) -> device::Norm<D::View<'a>> {
         let (d, params) = (self.device, self.params);
         device::Norm {
-            gamma: d.view(params, norm.gamma),
-            beta: d.view(params, norm.beta),
+            gamma: d.parameter(params, norm.gamma),
+            beta: d.parameter(params, norm.beta),
             eps: self.config.norm_eps as f32,
         }
     }
@@ -221,8 +222,9 @@ impl<'a, D: Device> Engine<'a, D> {
         let dropout = self.dropout(self.config.dropout, around.place)?;
         let norm = self.norm_params(around.norm);
         let NormActs { y, mean, rstd } = acts.norm;
-        let [residual, sum, y, mean, rstd] = d.split(self.arena, [residual, acts.sum, y, mean, rstd]);
-        Ok(d.residual_layer_norm(d.read(residual), sum, dropout, norm, NormOutput { y, mean, rstd })?)
+        let [residual, sum, y] = d.split_acts(self.arena, [residual, acts.sum, y]);
+        let [mean, rstd] = d.split(self.stats, [mean, rstd]);
+        Ok(d.residual_layer_norm(d.read_act(residual), sum, dropout, norm, NormOutput { y, mean, rstd })?)
     }
 
     /// Backward of [`Engine::end`]: from `flow.g` to the gradient of the sum and, in `grad.sub`, of the sublayer's output.
@@ -237,9 +239,10 @@ impl<'a, D: Device> Engine<'a, D> {
         let dropout = self.dropout(self.config.dropout, around.place)?;
         let nc = around.n * self.config.d_model;
         let dsub = self.plan.grad.sub.first(nc);
-        let spans = [flow.g.first(nc), acts.sum, acts.norm.mean, acts.norm.rstd, flow.sum.first(nc), dsub];
-        let [dy, sum, mean, rstd, dsum, sub] = d.split(self.arena, spans);
-        let input = norm_input(d, dy, [sum, mean, rstd], d.view(self.params, around.norm.gamma));
+        let spans = [flow.g.first(nc), acts.sum, flow.sum.first(nc), dsub];
+        let [dy, sum, dsum, sub] = d.split_acts(self.arena, spans);
+        let statistics = d.split(self.stats, [acts.norm.mean, acts.norm.rstd]);
+        let input = norm_input(d, [dy, sum], statistics, d.parameter(self.params, around.norm.gamma));
         let [dgamma, dbeta] = d.split(grads, [around.norm.gamma, around.norm.beta]);
         let out = NormGradients { dsum, dgamma, dbeta };
         d.residual_layer_norm_backward(input, dropout, flow.write(), out, sub)?;
@@ -260,8 +263,9 @@ impl<'a, D: Device> Engine<'a, D> {
     pub(crate) fn norm(&mut self, x: Span, norm: LayerNorm, acts: NormActs) -> Result<(), Error> {
         let d = self.device;
         let norm = self.norm_params(norm);
-        let [x, y, mean, rstd] = d.split(self.arena, [x, acts.y, acts.mean, acts.rstd]);
-        Ok(d.layer_norm(d.read(x), norm, NormOutput { y, mean, rstd })?)
+        let [x, y] = d.split_acts(self.arena, [x, acts.y]);
+        let [mean, rstd] = d.split(self.stats, [acts.mean, acts.rstd]);
+        Ok(d.layer_norm(d.read_act(x), norm, NormOutput { y, mean, rstd })?)
     }
 
     /// Backward of [`Engine::norm`], into the gradient of the stream, where it ends.
@@ -276,9 +280,9 @@ impl<'a, D: Device> Engine<'a, D> {
     ) -> Result<Flow, Error> {
         let d = self.device;
         let nc = n * self.config.d_model;
-        let spans = [flow.g.first(nc), x, acts.mean, acts.rstd, flow.sum.first(nc)];
-        let [dy, sum, mean, rstd, dsum] = d.split(self.arena, spans);
-        let input = norm_input(d, dy, [sum, mean, rstd], d.view(self.params, norm.gamma));
+        let [dy, sum, dsum] = d.split_acts(self.arena, [flow.g.first(nc), x, flow.sum.first(nc)]);
+        let statistics = d.split(self.stats, [acts.mean, acts.rstd]);
+        let input = norm_input(d, [dy, sum], statistics, d.parameter(self.params, norm.gamma));
         let [dgamma, dbeta] = d.split(grads, [norm.gamma, norm.beta]);
         d.layer_norm_backward(input, flow.write(), NormGradients { dsum, dgamma, dbeta })?;
         Ok(Flow { g: flow.sum, sum: flow.g, stream: false })

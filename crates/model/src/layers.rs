@@ -73,8 +73,9 @@ impl<'a, D: Device> Engine<'a, D> {
         let d = self.device;
         self.linear(around.x, layer.qkv, around.n, acts.qkv)?;
         let attention = self.own_attention(mask, around.place)?;
-        let [qkv, heads, lse] = d.split(self.arena, [acts.qkv, acts.heads, acts.lse]);
-        d.self_attention(attention, d.read(qkv), heads, lse)?;
+        let [qkv, heads] = d.split_acts(self.arena, [acts.qkv, acts.heads]);
+        let [lse] = d.split(self.stats, [acts.lse]);
+        d.self_attention(attention, d.read_act(qkv), heads, lse)?;
         self.finish(acts.heads, layer.out, around, acts.end)
     }
 
@@ -94,9 +95,9 @@ impl<'a, D: Device> Engine<'a, D> {
         self.linear_input(layer.out, n, dsub, Start::Zero, dheads)?;
         let attention = self.own_attention(mask, around.place)?;
         {
-            let [dout, qkv, heads, lse, dqkv] = d.split(self.arena, [dheads, acts.qkv, acts.heads, acts.lse, dqkv]);
-            let (dout, qkv, heads, lse) = (d.read(dout), d.read(qkv), d.read(heads), d.read(lse));
-            d.self_attention_backward(attention, dout, qkv, heads, lse, dqkv)?;
+            let [dout, qkv, heads, dqkv] = d.split_acts(self.arena, [dheads, acts.qkv, acts.heads, dqkv]);
+            let [dout, qkv, heads] = [dout, qkv, heads].map(|act| d.read_act(act));
+            d.self_attention_backward(attention, dout, qkv, heads, d.view(self.stats, acts.lse), dqkv)?;
         }
         self.begin_backward(layer.qkv, around, dqkv, flow, grads)
     }
@@ -113,8 +114,9 @@ impl<'a, D: Device> Engine<'a, D> {
         self.linear(around.x, layer.q, around.n, acts.q)?;
         self.linear(memory, layer.kv, plan.b * plan.s, acts.kv)?;
         let attention = self.attention_on_memory(around.place)?;
-        let [q, kv, heads, lse] = d.split(self.arena, [acts.q, acts.kv, acts.heads, acts.lse]);
-        d.cross_attention(attention, d.read(q), d.read(kv), heads, lse)?;
+        let [q, kv, heads] = d.split_acts(self.arena, [acts.q, acts.kv, acts.heads]);
+        let [lse] = d.split(self.stats, [acts.lse]);
+        d.cross_attention(attention, d.read_act(q), d.read_act(kv), heads, lse)?;
         self.finish(acts.heads, layer.out, around, acts.end)
     }
 
@@ -138,10 +140,10 @@ impl<'a, D: Device> Engine<'a, D> {
         self.linear_input(layer.out, n, dsub, Start::Zero, dheads)?;
         let attention = self.attention_on_memory(around.place)?;
         {
-            let spans = [dheads, acts.q, acts.kv, acts.heads, acts.lse, dq, dkv];
-            let [dout, q, kv, heads, lse, dq, dkv] = d.split(self.arena, spans);
-            let (dout, q, kv, heads, lse) = (d.read(dout), d.read(q), d.read(kv), d.read(heads), d.read(lse));
-            d.cross_attention_backward(attention, dout, q, kv, heads, lse, dq, dkv)?;
+            let spans = [dheads, acts.q, acts.kv, acts.heads, dq, dkv];
+            let [dout, q, kv, heads, dq, dkv] = d.split_acts(self.arena, spans);
+            let [dout, q, kv, heads] = [dout, q, kv, heads].map(|act| d.read_act(act));
+            d.cross_attention_backward(attention, dout, q, kv, heads, d.view(self.stats, acts.lse), dq, dkv)?;
         }
         self.linear_gradients(memory, layer.kv, ns, dkv, grads)?;
         self.linear_input(layer.kv, ns, dkv, memory_start, plan.grad.memory)?;
@@ -158,7 +160,7 @@ impl<'a, D: Device> Engine<'a, D> {
         self.linear_then(around.x, layer.up, around.n, Epilogue::BiasRelu, acts.hidden)?;
         let dropout = self.dropout(self.config.activation_dropout, around.place.inner())?;
         if dropout.is_active() {
-            let [hidden] = self.device.split(self.arena, [acts.hidden]);
+            let [hidden] = self.device.split_acts(self.arena, [acts.hidden]);
             self.device.dropout(hidden, self.config.d_ff, dropout)?;
         }
         self.finish(acts.hidden, layer.down, around, acts.end)
@@ -179,10 +181,10 @@ impl<'a, D: Device> Engine<'a, D> {
         {
             // What dropout left of the activations tells both masks: zero where either struck.
             let scale = self.dropout(self.config.activation_dropout, around.place.inner())?.scale();
-            let [dy, hidden, dx] = d.split(self.arena, [dsub, acts.hidden, dhidden]);
-            let epilogue = Epilogue::ReluGradient { activation: d.read(hidden), scale };
-            let weight = Rhs::Rows(d.view(self.params, layer.down.weight));
-            d.matmul(Shape { m: n, n: f, k: c }, Lhs::Rows(d.read(dy)), weight, Start::Zero, epilogue, dx)?;
+            let [dy, hidden, dx] = d.split_acts(self.arena, [dsub, acts.hidden, dhidden]);
+            let epilogue = Epilogue::ReluGradient { activation: d.read_act(hidden), scale };
+            let weight = Rhs::Rows(d.weight(self.params, layer.down.weight));
+            d.matmul(Shape { m: n, n: f, k: c }, Lhs::Rows(d.read_act(dy)), weight, Start::Zero, epilogue, dx)?;
         }
         self.begin_backward(layer.up, around, dhidden, flow, grads)
     }

@@ -11,7 +11,7 @@ pub struct Model<D: Device> {
     pub(crate) device: D,
     pub(crate) config: Config,
     pub(crate) layout: Layout,
-    pub(crate) params: D::Buffer,
+    pub(crate) params: D::Parameters,
     /// Sinusoids, (max_len, C).
     pub(crate) positions: D::Buffer,
 }
@@ -34,12 +34,11 @@ impl<D: Device> Model<D> {
     pub fn from_values(device: D, config: Config, values: &[f32]) -> Result<Self, Error> {
         config.validate()?;
         let layout = Layout::new(&config);
-        let mut params = device.zeros(layout.len())?;
+        check_len(values, &layout)?;
+        let params = device.parameters(values)?;
         let table = embedding::positions(config.max_len, config.d_model)?;
         let mut positions = device.zeros(table.len())?;
         device.upload(&table, &mut positions, Span { offset: 0, len: table.len() })?;
-        check_len(values, &layout)?;
-        device.upload(values, &mut params, Span { offset: 0, len: values.len() })?;
         Ok(Model { device, config, layout, params, positions })
     }
 
@@ -64,7 +63,7 @@ impl<D: Device> Model<D> {
     /// [`Error::Parameters`] if `values` has another length.
     pub fn read_values(&self, values: &mut [f32]) -> Result<(), Error> {
         check_len(values, &self.layout)?;
-        Ok(self.device.download(&self.params, Span { offset: 0, len: values.len() }, values)?)
+        Ok(self.device.read_parameters(&self.params, Span { offset: 0, len: values.len() }, values)?)
     }
 
     /// Replaces all parameters.
@@ -73,7 +72,7 @@ impl<D: Device> Model<D> {
     /// [`Error::Parameters`] if `values` has another length.
     pub fn write_values(&mut self, values: &[f32]) -> Result<(), Error> {
         check_len(values, &self.layout)?;
-        Ok(self.device.upload(values, &mut self.params, Span { offset: 0, len: values.len() })?)
+        Ok(self.device.set_parameters(values, &mut self.params, Span { offset: 0, len: values.len() })?)
     }
 }
 

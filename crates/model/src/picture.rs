@@ -69,21 +69,21 @@ pub fn attention_maps<D: Device>(model: &Model<D>, src: &[u32], tgt: &[u32]) -> 
         let place = |queries: usize, keys: usize| Span { offset: 0, len: heads * queries * keys };
         for (layer, acts) in engine.plan.encoder.iter().enumerate() {
             let attention = engine.own_attention(Mask::None, engine.encoder_around(layer, 0).place)?;
-            let (qkv, lse) = (d.view(engine.arena, acts.attention.qkv), d.view(engine.arena, acts.attention.lse));
+            let (qkv, lse) = (d.act(engine.arena, acts.attention.qkv), d.view(engine.stats, acts.attention.lse));
             let [to] = d.split(&mut out, [place(s, s)]);
             d.self_attention_weights(attention, qkv, lse, to)?;
             take(AttentionKind::Encoder, layer, s, s, &out)?;
         }
         for (layer, acts) in engine.plan.decoder.iter().enumerate() {
             let attention = engine.own_attention(Mask::Causal, engine.decoder_around(layer, 0).place)?;
-            let (qkv, lse) = (d.view(engine.arena, acts.attention.qkv), d.view(engine.arena, acts.attention.lse));
+            let (qkv, lse) = (d.act(engine.arena, acts.attention.qkv), d.view(engine.stats, acts.attention.lse));
             let [to] = d.split(&mut out, [place(t, t)]);
             d.self_attention_weights(attention, qkv, lse, to)?;
             take(AttentionKind::Decoder, layer, t, t, &out)?;
             let attention = engine.attention_on_memory(engine.decoder_around(layer, 1).place)?;
-            let (q, kv) = (d.view(engine.arena, acts.cross.q), d.view(engine.arena, acts.cross.kv));
+            let (q, kv) = (d.act(engine.arena, acts.cross.q), d.act(engine.arena, acts.cross.kv));
             let [to] = d.split(&mut out, [place(t, s)]);
-            d.cross_attention_weights(attention, q, kv, d.view(engine.arena, acts.cross.lse), to)?;
+            d.cross_attention_weights(attention, q, kv, d.view(engine.stats, acts.cross.lse), to)?;
             take(AttentionKind::Cross, layer, t, s, &out)?;
         }
         Ok(())

@@ -1,9 +1,12 @@
-//! Where every activation of a step stands in the arena: planned from the batch's shape, before the step.
+//! Where every activation of a step stands in the arena, and every statistic in another: planned from the batch's shape, before
+//! the step.
+//!
+//! Statistics are f32 whatever the activations are: means and deviations of rows, log-sum-exps, losses.
 
 use crate::{Config, Norm};
 use noam_kernels::device::Span;
 
-/// A layer norm's output and what its backward reads.
+/// A layer norm's output and what its backward reads; `mean` and `rstd` are statistics.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NormActs {
     pub y: Span,
@@ -25,7 +28,7 @@ impl EndActs {
     }
 }
 
-/// Self-attention: from the projections to the normalized sum.
+/// Self-attention: from the projections to the normalized sum; `lse` is a statistic.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SelfActs {
     pub qkv: Span,
@@ -34,7 +37,7 @@ pub(crate) struct SelfActs {
     pub end: EndActs,
 }
 
-/// Attention on the encoder.
+/// Attention on the encoder; `lse` is a statistic.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CrossActs {
     pub q: Span,
@@ -112,11 +115,14 @@ pub(crate) struct Plan {
     pub logits: Span,
     /// Rows of logits that are computed at a time.
     pub logits_rows: usize,
+    /// A statistic, as `nll` is.
     pub loss: Span,
     pub nll: Span,
     pub grad: GradActs,
-    /// Values in all.
+    /// Activations in all.
     pub len: usize,
+    /// Statistics in all.
+    pub stats_len: usize,
 }
 
 /// Logits that are held at a time, in values: 64 MiB. The loss works through the rows in such chunks; since a sum over rows
@@ -124,23 +130,34 @@ pub(crate) struct Plan {
 const LOGITS_VALUES: usize = 1 << 24;
 
 /// Places values one after another, each on a cache line of its own.
-struct Arena {
-    len: usize,
+#[derive(Debug, Default)]
+pub(crate) struct Arena {
+    /// Values so far.
+    pub len: usize,
 }
 
 impl Arena {
-    fn take(&mut self, len: usize) -> Span {
+    pub(crate) fn take(&mut self, len: usize) -> Span {
         let span = Span { offset: self.len, len };
         self.len += len.next_multiple_of(16);
         span
     }
+}
 
+/// Places of both kinds.
+#[derive(Debug, Default)]
+struct Arenas {
+    acts: Arena,
+    stats: Arena,
+}
+
+impl Arenas {
     fn norm(&mut self, n: usize, c: usize) -> NormActs {
-        NormActs { y: self.take(n * c), mean: self.take(n), rstd: self.take(n) }
+        NormActs { y: self.acts.take(n * c), mean: self.stats.take(n), rstd: self.stats.take(n) }
     }
 
     fn end(&mut self, n: usize, c: usize) -> EndActs {
-        EndActs { sum: self.take(n * c), norm: self.norm(n, c) }
+        EndActs { sum: self.acts.take(n * c), norm: self.norm(n, c) }
     }
 }
 
@@ -148,18 +165,18 @@ impl Plan {
     pub(crate) fn new(config: &Config, b: usize, s: usize, t: usize) -> Self {
         let (c, f, v, nh) = (config.d_model, config.d_ff, config.vocab_size, config.n_heads);
         let (ns, nt) = (b * s, b * t);
-        let mut a = Arena { len: 0 };
-        let bottom = |a: &mut Arena, n: usize| BottomActs {
-            x: a.take(n * c),
+        let mut a = Arenas::default();
+        let bottom = |a: &mut Arenas, n: usize| BottomActs {
+            x: a.acts.take(n * c),
             norm: (config.norm == Norm::Pre).then(|| a.norm(n, c)),
         };
-        let self_attention = |a: &mut Arena, n: usize| SelfActs {
-            qkv: a.take(n * 3 * c),
-            lse: a.take(n * nh),
-            heads: a.take(n * c),
+        let self_attention = |a: &mut Arenas, n: usize| SelfActs {
+            qkv: a.acts.take(n * 3 * c),
+            lse: a.stats.take(n * nh),
+            heads: a.acts.take(n * c),
             end: a.end(n, c),
         };
-        let feed_forward = |a: &mut Arena, n: usize| FeedForwardActs { hidden: a.take(n * f), end: a.end(n, c) };
+        let feed_forward = |a: &mut Arenas, n: usize| FeedForwardActs { hidden: a.acts.take(n * f), end: a.end(n, c) };
         let source = bottom(&mut a, ns);
         let target = bottom(&mut a, nt);
         let encoder = (0..config.encoder_layers)
@@ -169,19 +186,20 @@ impl Plan {
             .map(|_| DecoderActs {
                 attention: self_attention(&mut a, nt),
                 cross: CrossActs {
-                    q: a.take(nt * c),
-                    kv: a.take(ns * 2 * c),
-                    lse: a.take(nt * nh),
-                    heads: a.take(nt * c),
+                    q: a.acts.take(nt * c),
+                    kv: a.acts.take(ns * 2 * c),
+                    lse: a.stats.take(nt * nh),
+                    heads: a.acts.take(nt * c),
                     end: a.end(nt, c),
                 },
                 feed_forward: feed_forward(&mut a, nt),
             })
             .collect();
-        let loss = a.take(nt);
-        let nll = a.take(nt);
+        let loss = a.stats.take(nt);
+        let nll = a.stats.take(nt);
         let n = ns.max(nt);
-        let (g, sum, memory) = (a.take(n * c), a.take(n * c), a.take(ns * c));
+        let (g, sum, memory) = (a.acts.take(n * c), a.acts.take(n * c), a.acts.take(ns * c));
+        let Arenas { acts: mut a, stats } = a;
         // The logits are done with before the layers' gradients begin, so these share their place.
         let shared = a.len;
         let logits_rows = (LOGITS_VALUES / v).clamp(1, nt);
@@ -198,7 +216,22 @@ impl Plan {
             hidden: a.take(n * f),
         };
         let len = end.max(a.len);
-        Plan { b, s, t, source, target, encoder, decoder, logits, logits_rows, loss, nll, grad, len }
+        Plan {
+            b,
+            s,
+            t,
+            source,
+            target,
+            encoder,
+            decoder,
+            logits,
+            logits_rows,
+            loss,
+            nll,
+            grad,
+            len,
+            stats_len: stats.len,
+        }
     }
 
     /// What the encoder puts out.

@@ -71,12 +71,12 @@ impl<'a, D: Device> Engine<'a, D> {
             dims: embedding::Dims { b: self.plan.b, t, c: self.config.d_model },
             ids,
             lengths,
-            table: d.view(self.params, table),
+            table: d.parameter(self.params, table),
             positions: d.view(self.positions, Span { offset: 0, len: d.len(self.positions) }),
             offset: 0,
             scale: self.embedding_scale(),
         };
-        let [x] = d.split(self.arena, [acts.x]);
+        let [x] = d.split_acts(self.arena, [acts.x]);
         d.embedding_forward(input, dropout, x)?;
         match acts.norm {
             Some(norm_acts) => self.norm(acts.x, norm, norm_acts),
@@ -93,7 +93,7 @@ impl<'a, D: Device> Engine<'a, D> {
         }
         let dropout = self.dropout(self.config.dropout, place)?;
         let dims = embedding::Dims { b: self.plan.b, t, c: self.config.d_model };
-        let dy = d.view(self.arena, flow.g.first(n * self.config.d_model));
+        let dy = d.act(self.arena, flow.g.first(n * self.config.d_model));
         let [dtable] = d.split(grads, [table]);
         Ok(d.embedding_backward(dims, ids, lengths, dy, self.embedding_scale(), dropout, dtable)?)
     }
@@ -187,9 +187,9 @@ impl<'a, D: Device> Engine<'a, D> {
     fn logits(&mut self, chunk: (usize, usize)) -> Result<Span, Error> {
         let (d, c, v) = (self.device, self.config.d_model, self.config.vocab_size);
         let logits = self.plan.logits.first(chunk.1 * v);
-        let [x, y] = d.split(self.arena, [Self::part(self.plan.top(), c, chunk), logits]);
-        let table = Rhs::Transposed(d.view(self.params, self.layout.output));
-        d.matmul(Shape { m: chunk.1, n: v, k: c }, Lhs::Rows(d.read(x)), table, Start::Zero, Epilogue::None, y)?;
+        let [x, y] = d.split_acts(self.arena, [Self::part(self.plan.top(), c, chunk), logits]);
+        let table = Rhs::Transposed(d.weight(self.params, self.layout.output));
+        d.matmul(Shape { m: chunk.1, n: v, k: c }, Lhs::Rows(d.read_act(x)), table, Start::Zero, Epilogue::None, y)?;
         Ok(logits)
     }
 
@@ -202,17 +202,18 @@ impl<'a, D: Device> Engine<'a, D> {
             let rows = chunk.1;
             let logits = self.logits(chunk)?;
             {
-                let [logits, loss] = d.split(self.arena, [logits, Self::part(self.plan.loss, 1, chunk)]);
+                let [logits] = d.split_acts(self.arena, [logits]);
+                let [loss] = d.split(self.stats, [Self::part(self.plan.loss, 1, chunk)]);
                 let targets = Targets { ids: &tokens.tgt_out, first: chunk.0, ignore: PAD, smoothing };
                 d.cross_entropy(logits, v, targets, grad_scale, loss)?;
             }
             let spans = [logits, Self::part(g, c, chunk), Self::part(self.plan.top(), c, chunk)];
-            let [dlogits, dx, x] = d.split(self.arena, spans);
-            let (dlogits, x) = (d.read(dlogits), d.read(x));
+            let [dlogits, dx, x] = d.split_acts(self.arena, spans);
+            let (dlogits, x) = (d.read_act(dlogits), d.read_act(x));
             let [dtable] = d.split(grads, [self.layout.output]);
             let shape = Shape { m: v, n: c, k: rows };
-            d.matmul(shape, Lhs::Transposed(dlogits), Rhs::Rows(x), Start::Accumulate, Epilogue::None, dtable)?;
-            let table = Rhs::Rows(d.view(self.params, self.layout.output));
+            d.matmul_to_f32(shape, Lhs::Transposed(dlogits), Rhs::Rows(x), Start::Accumulate, dtable)?;
+            let table = Rhs::Rows(d.weight(self.params, self.layout.output));
             let shape = Shape { m: rows, n: c, k: v };
             d.matmul(shape, Lhs::Rows(dlogits), table, Start::Zero, Epilogue::None, dx)?;
         }
@@ -254,10 +255,10 @@ impl<'a, D: Device> Engine<'a, D> {
         self.forward()?;
         for chunk in self.chunks() {
             let logits = self.logits(chunk)?;
-            let spans = [logits, Self::part(self.plan.loss, 1, chunk), Self::part(self.plan.nll, 1, chunk)];
-            let [logits, loss, nll] = d.split(self.arena, spans);
+            let [loss, nll] =
+                d.split(self.stats, [self.plan.loss, self.plan.nll].map(|span| Self::part(span, 1, chunk)));
             let targets = Targets { ids: &tokens.tgt_out, first: chunk.0, ignore: PAD, smoothing };
-            d.cross_entropy_evaluate(d.read(logits), v, targets, loss, nll)?;
+            d.cross_entropy_evaluate(d.act(self.arena, logits), v, targets, loss, nll)?;
         }
         Ok(())
     }

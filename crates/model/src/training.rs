@@ -2,12 +2,13 @@
 
 use crate::batch::Batch;
 use crate::engine::{Engine, Noise, Tokens};
+use crate::loss_scale::LossScale;
 use crate::model::{Model, check_len};
 use crate::params::Layout;
 use crate::plan::Plan;
 use crate::{Config, Error, Limit};
 use noam_kernels::adam::{self, Outcome};
-use noam_kernels::device::{Device, Moving, Optimized, Span};
+use noam_kernels::device::{Device, Moving, Optimized, Precision, Scaling, Span};
 use noam_schedule::Schedule;
 use std::collections::HashMap;
 
@@ -50,7 +51,10 @@ const MAX_PLANS: usize = 4096;
 /// Activations, and what was planned for the shapes seen so far.
 #[derive(Debug)]
 struct Workspace<D: Device> {
-    arena: D::Buffer,
+    arena: D::Activations,
+    stats: D::Buffer,
+    /// Values that the two hold.
+    room: (usize, usize),
     plans: HashMap<(usize, usize, usize), Plan>,
     tokens: Tokens<D::Indices>,
 }
@@ -64,7 +68,8 @@ impl<D: Device> Workspace<D> {
             tgt_out: device.indices(0)?,
             tgt_lengths: device.indices(0)?,
         };
-        Ok(Workspace { arena: device.zeros(0)?, plans: HashMap::new(), tokens })
+        let (arena, stats) = (device.activations(0)?, device.zeros(0)?);
+        Ok(Workspace { arena, stats, room: (0, 0), plans: HashMap::new(), tokens })
     }
 
     /// Checks a batch, plans for its shape and sends its tokens to the device. Allocates only for a shape larger than, or
@@ -76,9 +81,13 @@ impl<D: Device> Workspace<D> {
             self.plans.clear();
         }
         let plan = self.plans.entry(shape).or_insert_with(|| Plan::new(config, shape.0, shape.1, shape.2));
-        if device.len(&self.arena) < plan.len {
-            self.arena = device.zeros(0)?; // gives the old one back first
-            self.arena = device.zeros(plan.len)?;
+        if self.room.0 < plan.len {
+            (self.arena, self.room.0) = (device.activations(0)?, 0); // gives the old one back first
+            (self.arena, self.room.0) = (device.activations(plan.len)?, plan.len);
+        }
+        if self.room.1 < plan.stats_len {
+            (self.stats, self.room.1) = (device.zeros(0)?, 0);
+            (self.stats, self.room.1) = (device.zeros(plan.stats_len)?, plan.stats_len);
         }
         device.set_indices(batch.src, &mut self.tokens.src)?;
         device.set_indices(batch.src_lengths, &mut self.tokens.src_lengths)?;
@@ -90,7 +99,7 @@ impl<D: Device> Workspace<D> {
 
     /// The sum of some rows' losses.
     fn total(&self, device: &D, span: Span) -> Result<f64, Error> {
-        Ok(device.total_loss(device.view(&self.arena, span))?)
+        Ok(device.total_loss(device.view(&self.stats, span))?)
     }
 }
 
@@ -128,6 +137,7 @@ impl<D: Device> Inference<D> {
             tokens: &self.workspace.tokens,
             packed: None,
             arena: &mut self.workspace.arena,
+            stats: &mut self.workspace.stats,
             noise,
         })
     }
@@ -158,6 +168,7 @@ pub struct Training<D: Device> {
     m: D::Buffer,
     v: D::Buffer,
     adam: D::Adam,
+    loss_scale: Option<LossScale>,
     graphs: D::Graphs,
     workspace: Workspace<D>,
 }
@@ -171,8 +182,9 @@ impl<D: Device> Training<D> {
         let len = model.layout.len();
         let d = &model.device;
         let adam = d.adam(adam, 0)?;
+        let loss_scale = (d.precision() == Precision::F16).then(LossScale::default);
         let (grads, m, v, workspace) = (d.zeros(len)?, d.zeros(len)?, d.zeros(len)?, Workspace::new(d)?);
-        Ok(Training { model, grads, m, v, adam, graphs: Default::default(), workspace })
+        Ok(Training { model, grads, m, v, adam, loss_scale, graphs: Default::default(), workspace })
     }
 
     /// After `updates` updates, with the moments they left.
@@ -220,10 +232,23 @@ impl<D: Device> Training<D> {
         self.model.device.updates(&self.adam)
     }
 
-    /// Values that the activations of a batch take, gradients and logits included: of one with `source` and `target` positions
-    /// in all, padding counted. No batch with fewer of both takes more.
+    /// What the loss is scaled by, on a device whose activations are f16.
+    pub fn loss_scale(&self) -> Option<LossScale> {
+        self.loss_scale
+    }
+
+    /// Goes on with a loss scale as [`Training::loss_scale`] gave it; does nothing where the loss needs none.
+    pub fn set_loss_scale(&mut self, scale: LossScale) {
+        if let Some(own) = &mut self.loss_scale {
+            *own = scale;
+        }
+    }
+
+    /// Values that the activations of a batch take, gradients, logits and statistics included: of one with `source` and `target`
+    /// positions in all, padding counted. No batch with fewer of both takes more.
     pub fn activations(config: &Config, source: usize, target: usize) -> usize {
-        Plan::new(config, 1, source, target).len
+        let plan = Plan::new(config, 1, source, target);
+        plan.len + plan.stats_len
     }
 
     /// Copies Adam's moments to the host.
@@ -238,7 +263,7 @@ impl<D: Device> Training<D> {
         Ok(self.model.device.download(&self.v, all, v)?)
     }
 
-    /// Copies the gradients accumulated so far to the host.
+    /// Copies the gradients accumulated so far to the host; multiplied by the loss's scale, if there is one.
     ///
     /// # Errors
     /// [`Error::Parameters`] if `values` has another length.
@@ -281,7 +306,7 @@ impl<D: Device> Training<D> {
             let (got, limit) = (pass.update_tokens, Limit::AtLeast(tokens.max(1)));
             return Err(Error::Batch { what: "update_tokens", got, limit, hint });
         }
-        let Training { model, grads, workspace, adam, graphs, .. } = self;
+        let Training { model, grads, workspace, adam, loss_scale, graphs, .. } = self;
         let shape = workspace.load(&model.device, &model.config, batch)?;
         // The number that this update will have; dropout's counter holds 32 bits of it.
         let step = (model.device.updates(adam) as u32).wrapping_add(1);
@@ -296,9 +321,11 @@ impl<D: Device> Training<D> {
             tokens: &workspace.tokens,
             packed: None,
             arena: &mut workspace.arena,
+            stats: &mut workspace.stats,
             noise: Noise { seed: pass.seed, step, micro_batch: pass.micro_batch, active: true },
         };
-        let grad_scale = (1.0 / pass.update_tokens as f64) as f32;
+        let loss_scale = loss_scale.map_or(1.0, |scale| f64::from(scale.scale()));
+        let grad_scale = (loss_scale / pass.update_tokens as f64) as f32;
         let (b, s, t) = shape;
         let smoothing = pass.label_smoothing.to_bits();
         let key = [b as u64, s as u64, t as u64, u64::from(pass.micro_batch), u64::from(smoothing), pass.seed];
@@ -325,15 +352,20 @@ impl<D: Device> Training<D> {
     /// One update of Adam with what was accumulated, at the schedule's rate for its number, gradients scaled down to a norm
     /// of at most `max_norm` (infinity: never). The gradients are zero afterwards.
     ///
-    /// If the norm is not finite the update is skipped: neither the count nor the rate advances.
+    /// If the norm is not finite the update is skipped: neither the count nor the rate advances. A loss scale follows.
     ///
     /// # Errors
     /// [`Error::Kernel`] if the schedule's rate or `max_norm` is out of range.
     pub fn update<S: Schedule + ?Sized>(&mut self, schedule: &S, max_norm: f64) -> Result<Update, Error> {
         let d = &self.model.device;
+        let unscale = self.loss_scale.map_or(1.0, |scale| 1.0 / scale.scale());
         let state =
             Optimized { params: &mut self.model.params, grads: &mut self.grads, m: &mut self.m, v: &mut self.v };
-        let (grad_norm, outcome) = d.adam_update(&mut self.adam, schedule, max_norm, state)?;
+        let scaling = Scaling { unscale, max_norm };
+        let (grad_norm, outcome) = d.adam_update(&mut self.adam, schedule, scaling, state)?;
+        if let Some(scale) = &mut self.loss_scale {
+            scale.observe(matches!(outcome, Outcome::Applied { .. }));
+        }
         Ok(Update { grad_norm, outcome })
     }
 }

@@ -1,5 +1,6 @@
 //! What can go wrong in a run.
 
+use noam_kernels::device::Precision;
 use std::path::PathBuf;
 
 /// Why a run could not be configured, started, continued or used. Errors of the parts come through unchanged.
@@ -121,6 +122,17 @@ pub enum Error {
         got: String,
         /// Digest in the checkpoint.
         want: String,
+    },
+    /// The run computes in another precision than the device was opened with.
+    #[error(
+        "this run's precision is {want}, and the device was opened for {got}; the CPU computes in f32 only: train with \
+         --device cuda, or with --precision f32"
+    )]
+    Precision {
+        /// The device's.
+        got: Precision,
+        /// That of the configuration.
+        want: Precision,
     },
     /// The loss was NaN or infinite. Nothing was updated.
     #[error(

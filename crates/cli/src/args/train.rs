@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint, value_parser};
+use noam_kernels::device::Precision;
 use noam_train::corpus::Pair;
 
 use super::{DeviceName, at_least_one, pair_parser};
@@ -38,10 +39,13 @@ pub struct TrainArgs {
     /// Threads; the result does not depend on them [default: all processors]
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub threads: Option<u64>,
-    /// Where to train: cpu, cuda, cuda:N or emulated (a CUDA device in software: slow, and checked); the result is the same
+    /// Where to train: cpu, cuda, cuda:N or emulated (a CUDA device in software: slow, and checked); in f32 the result is the same
     #[arg(long, value_name = "DEVICE", default_value_t)]
     pub device: DeviceName,
-    /// Go on from the newest checkpoint of --run, with its configuration; new limits may be given
+    /// What to store activations in: f32, or on a CUDA device bf16 or f16 [default: f32, or as the run had it]
+    #[arg(long, value_name = "P")]
+    pub precision: Option<Precision>,
+    /// Go on from the newest checkpoint of --run, with its configuration; new limits, another device or precision may be given
     #[arg(long, requires = "run", conflicts_with_all = [
         "preset", "config", "settings", "seed", "pair", "train_src", "train_tgt", "valid_src", "valid_tgt", "test_src",
         "test_tgt", "train", "valid", "test",
@@ -103,7 +107,7 @@ Examples:
   noam train --config mine.toml --seed 7 --set schedule.warmup=2000 --set model.dropout=0.3
   noam train --run runs/captions --resume
   noam train --run runs/captions --resume --max-steps 50000
-  noam train --preset base --pair en-zh --device cuda
+  noam train --preset base --pair en-zh --device cuda --precision bf16
 
 The configuration is made in layers: preset, --config, --set, flags.
 

@@ -1,7 +1,7 @@
 //! Opening the place that `--device` names.
 
 use anyhow::Result;
-use noam_kernels::device::Cpu;
+use noam_kernels::device::{Cpu, Precision};
 
 use crate::args::DeviceName;
 
@@ -13,37 +13,40 @@ pub(super) enum Opened {
     Cuda(noam_kernels::device::Cuda),
 }
 
-/// Opens a device.
+/// Opens a device, to compute in this precision.
 ///
 /// # Errors
-/// If it is not there, or this program was built without it.
-pub(super) fn open(device: DeviceName) -> Result<Opened> {
+/// If it is not there, cannot compute so, or this program was built without it.
+pub(super) fn open(device: DeviceName, precision: Precision) -> Result<Opened> {
     match device {
-        DeviceName::Cpu => Ok(Opened::Cpu(Box::default())),
-        DeviceName::Cuda(number) => cuda(number),
-        DeviceName::Emulated => emulated(),
+        DeviceName::Cpu if precision == Precision::F32 => Ok(Opened::Cpu(Box::default())),
+        DeviceName::Cpu => anyhow::bail!(
+            "the CPU computes in f32 only, and {precision} is asked for; train with --device cuda, or with --precision f32"
+        ),
+        DeviceName::Cuda(number) => cuda(number, precision),
+        DeviceName::Emulated => emulated(precision),
     }
 }
 
 #[cfg(feature = "cuda")]
-fn cuda(number: usize) -> Result<Opened> {
-    Ok(Opened::Cuda(noam_kernels::device::Cuda::new(number)?))
+fn cuda(number: usize, precision: Precision) -> Result<Opened> {
+    Ok(Opened::Cuda(noam_kernels::device::Cuda::new(number)?.with_precision(precision)))
 }
 
 #[cfg(not(feature = "cuda"))]
-fn cuda(_: usize) -> Result<Opened> {
+fn cuda(_: usize, _: Precision) -> Result<Opened> {
     anyhow::bail!("this program was built without CUDA; build it with the feature `cuda`, or use --device cpu")
 }
 
 #[cfg(feature = "emulator")]
-fn emulated() -> Result<Opened> {
+fn emulated(precision: Precision) -> Result<Opened> {
     use anyhow::Context;
     noam_emulator::install::install().context("the emulated device cannot be used")?;
-    cuda(0)
+    cuda(0, precision)
 }
 
 #[cfg(not(feature = "emulator"))]
-fn emulated() -> Result<Opened> {
+fn emulated(_: Precision) -> Result<Opened> {
     anyhow::bail!(
         "this program was built without the emulator; build it with the feature `emulator`, or use --device cpu"
     )

@@ -1,6 +1,6 @@
 //! Device memory of a queue, and parts of it.
 
-use super::driver;
+use super::{Element, driver};
 use crate::{Error, error::check_len};
 use cudarc::driver::{CudaSlice, CudaStream, DevicePtr, DeviceRepr, ValidAsZeroBits};
 use std::marker::PhantomData;
@@ -163,6 +163,37 @@ impl<'a, T> View<'a, T> {
     pub fn check_queue(&self, op: &'static str, arg: &'static str, queue: &super::Queue) -> Result<(), Error> {
         check_allocation(op, arg, self.allocation, queue)
     }
+}
+
+impl<'a> View<'a> {
+    /// Its bytes.
+    pub(crate) fn bytes(self) -> View<'a, u8> {
+        let View { address, len, allocation, .. } = self;
+        View { address, len: len * size_of::<f32>(), allocation, values: PhantomData }
+    }
+}
+
+impl<'a> View<'a, u8> {
+    /// The bytes as values, of which any bits are one. Panics if they are none of these: our own mistake, never input.
+    pub(crate) fn values<T: Element>(self) -> View<'a, T> {
+        let View { address, len, allocation, .. } = self;
+        View { address, len: values_in::<T>(address, len), allocation, values: PhantomData }
+    }
+}
+
+impl<'a> ViewMut<'a, u8> {
+    /// See [`View::values`].
+    pub(crate) fn values<T: Element>(self) -> ViewMut<'a, T> {
+        let ViewMut { address, len, allocation, .. } = self;
+        ViewMut { address, len: values_in::<T>(address, len), allocation, values: PhantomData }
+    }
+}
+
+/// How many values these bytes hold.
+fn values_in<T: Element>(address: u64, bytes: usize) -> usize {
+    let size = size_of::<T>();
+    assert!(address.is_multiple_of(size as u64) && bytes.is_multiple_of(size), "{bytes} bytes at {address:#x}");
+    bytes / size
 }
 
 impl<T> View<'_, T> {

@@ -2,7 +2,8 @@
 
 use super::profile::{Op, OpTime};
 use super::{
-    Attention, Cache, Device, Embedding, Moving, Norm, NormGradients, NormInput, NormOutput, Optimized, Span, Targets,
+    Attention, Cache, Device, Embedding, Moving, Norm, NormGradients, NormInput, NormOutput, Optimized, Precision,
+    Scaling, Span, Targets,
 };
 use crate::adam::{self, Adam, GradScale, Gradients as Cleared, Outcome};
 use crate::attention::{self, Decode, Gradients, Inputs, Rows, Saved};
@@ -84,22 +85,30 @@ fn affine<'a>(norm: &Norm<&'a [f32]>) -> Affine<'a> {
     Affine { gamma: norm.gamma, beta: norm.beta }
 }
 
-fn norm_input<'a>(input: &NormInput<&'a [f32]>) -> layer_norm::Backward<'a> {
+fn norm_input<'a>(input: &NormInput<&'a [f32], &'a [f32]>) -> layer_norm::Backward<'a> {
     let NormInput { dy, sum, mean, rstd, gamma } = *input;
     layer_norm::Backward { dy, sum, mean, rstd, gamma }
 }
 
 impl Device for Cpu {
     type Buffer = Buffer;
+    type Activations = Buffer;
+    type Parameters = Buffer;
     type Indices = Vec<u32>;
     type Packed = Packed;
     type View<'a> = &'a [f32];
     type ViewMut<'a> = &'a mut [f32];
+    type Act<'a> = &'a [f32];
+    type ActMut<'a> = &'a mut [f32];
     type Adam = Adam;
     type Graphs = ();
 
     fn another(&self) -> Self {
         Cpu::new()
+    }
+
+    fn precision(&self) -> Precision {
+        Precision::F32
     }
 
     /// Since the last call of [`Cpu::reset_profile`].
@@ -140,6 +149,24 @@ impl Device for Cpu {
         Ok(())
     }
 
+    fn activations(&self, len: usize) -> Result<Buffer, Error> {
+        self.zeros(len)
+    }
+
+    fn parameters(&self, values: &[f32]) -> Result<Buffer, Error> {
+        let mut parameters = self.zeros(values.len())?;
+        parameters.copy_from_slice(values);
+        Ok(parameters)
+    }
+
+    fn set_parameters(&self, values: &[f32], parameters: &mut Buffer, span: Span) -> Result<(), Error> {
+        self.upload(values, parameters, span)
+    }
+
+    fn read_parameters(&self, parameters: &Buffer, span: Span, values: &mut [f32]) -> Result<(), Error> {
+        self.download(parameters, span, values)
+    }
+
     fn indices(&self, len: usize) -> Result<Vec<u32>, Error> {
         Ok(Vec::with_capacity(len))
     }
@@ -173,6 +200,26 @@ impl Device for Cpu {
         view
     }
 
+    fn act<'a>(&'a self, activations: &'a Buffer, span: Span) -> &'a [f32] {
+        self.view(activations, span)
+    }
+
+    fn split_acts<'a, const N: usize>(&'a self, activations: &'a mut Buffer, spans: [Span; N]) -> [&'a mut [f32]; N] {
+        self.split(activations, spans)
+    }
+
+    fn read_act<'a>(&'a self, act: &'a mut [f32]) -> &'a [f32] {
+        act
+    }
+
+    fn parameter<'a>(&'a self, parameters: &'a Buffer, span: Span) -> &'a [f32] {
+        self.view(parameters, span)
+    }
+
+    fn weight<'a>(&'a self, parameters: &'a Buffer, span: Span) -> &'a [f32] {
+        self.view(parameters, span)
+    }
+
     fn fill(&self, view: &mut [f32], value: f32) -> Result<(), Error> {
         view.fill(value);
         Ok(())
@@ -193,6 +240,17 @@ impl Device for Cpu {
             _ => Op::MatmulForward,
         };
         self.timed(op, || matmul(shape, a, b, start, epilogue, c))
+    }
+
+    fn matmul_to_f32(
+        &self,
+        shape: Shape,
+        a: Lhs<&[f32]>,
+        b: Rhs<&[f32], &Packed>,
+        start: Start,
+        c: &mut [f32],
+    ) -> Result<(), Error> {
+        self.matmul(shape, a, b, start, Epilogue::None, c)
     }
 
     fn column_sum(&self, dy: &[f32], db: &mut [f32]) -> Result<(), Error> {
@@ -236,7 +294,7 @@ impl Device for Cpu {
         })
     }
 
-    fn layer_norm(&self, x: &[f32], norm: Norm<&[f32]>, out: NormOutput<&mut [f32]>) -> Result<(), Error> {
+    fn layer_norm(&self, x: &[f32], norm: Norm<&[f32]>, out: NormOutput<&mut [f32], &mut [f32]>) -> Result<(), Error> {
         self.timed(Op::LayerNormForward, || {
             let NormOutput { y, mean, rstd } = out;
             layer_norm::forward(x, affine(&norm), norm.eps, layer_norm::Output { y, mean, rstd })
@@ -245,9 +303,9 @@ impl Device for Cpu {
 
     fn layer_norm_backward(
         &self,
-        input: NormInput<&[f32]>,
+        input: NormInput<&[f32], &[f32]>,
         write: Write,
-        out: NormGradients<&mut [f32]>,
+        out: NormGradients<&mut [f32], &mut [f32]>,
     ) -> Result<(), Error> {
         self.timed(Op::LayerNormBackward, || {
             let NormGradients { dsum, dgamma, dbeta } = out;
@@ -264,7 +322,7 @@ impl Device for Cpu {
         sum: &mut [f32],
         dropout: Dropout,
         norm: Norm<&[f32]>,
-        out: NormOutput<&mut [f32]>,
+        out: NormOutput<&mut [f32], &mut [f32]>,
     ) -> Result<(), Error> {
         self.timed(Op::LayerNormForward, || {
             let NormOutput { y, mean, rstd } = out;
@@ -275,10 +333,10 @@ impl Device for Cpu {
 
     fn residual_layer_norm_backward(
         &self,
-        input: NormInput<&[f32]>,
+        input: NormInput<&[f32], &[f32]>,
         dropout: Dropout,
         write: Write,
-        out: NormGradients<&mut [f32]>,
+        out: NormGradients<&mut [f32], &mut [f32]>,
         dsub: &mut [f32],
     ) -> Result<(), Error> {
         self.timed(Op::LayerNormBackward, || {
@@ -469,12 +527,16 @@ impl Device for Cpu {
         Ok(cross_entropy::total_loss(loss))
     }
 
-    fn log_softmax(&self, logits: &mut [f32], v: usize) -> Result<(), Error> {
-        self.timed(Op::LogSoftmax, || cross_entropy::log_softmax_rows(logits, v))
-    }
-
-    fn top_k(&self, scores: &[f32], v: usize, k: usize, values: &mut [f32], indices: &mut [u32]) -> Result<(), Error> {
-        self.timed(Op::TopK, || top_k::top_k(scores, v, k, top_k::Output { values, indices }))
+    fn top_k_log_softmax(
+        &self,
+        logits: &mut [f32],
+        v: usize,
+        k: usize,
+        values: &mut [f32],
+        indices: &mut [u32],
+    ) -> Result<(), Error> {
+        self.timed(Op::LogSoftmax, || cross_entropy::log_softmax_rows(logits, v))?;
+        self.timed(Op::TopK, || top_k::top_k(logits, v, k, top_k::Output { values, indices }))
     }
 
     fn adam(&self, config: adam::Config, updates: u64) -> Result<Adam, Error> {
@@ -489,14 +551,43 @@ impl Device for Cpu {
         &self,
         adam: &mut Adam,
         schedule: &S,
-        max_norm: f64,
-        state: Optimized<'_, Buffer>,
+        scaling: Scaling,
+        state: Optimized<'_, Buffer, Buffer>,
     ) -> Result<(f64, Outcome), Error> {
         let Optimized { params, grads, m, v } = state;
-        let norm = self.timed(Op::GradNorm, || grad_norm::grad_norm(grads));
+        let Scaling { unscale, max_norm } = scaling;
+        let norm = self.timed(Op::GradNorm, || grad_norm::grad_norm(grads)) * f64::from(unscale);
         let scale = if norm.is_finite() { grad_norm::clip_factor(norm, max_norm)? } else { 1.0 };
-        let gradient = GradScale { norm, scale, after: Cleared::Clear };
+        let gradient = GradScale { norm, scale: scale * unscale, after: Cleared::Clear };
         let outcome = self.timed(Op::Adam, || adam.update(schedule, gradient, adam::State { params, grads, m, v }))?;
         Ok((norm, outcome))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use noam_schedule::Constant;
+
+    /// Parameters and moments after an update by `grads`, scaled so.
+    fn updated(grads: &[f32], scaling: Scaling) -> (f64, [Vec<f32>; 3]) {
+        let d = Cpu::new();
+        let mut params = d.parameters(&[0.5, -0.25, 1.0]).unwrap();
+        let [mut g, mut m, mut v] = [(); 3].map(|()| d.zeros(3).unwrap());
+        d.upload(grads, &mut g, Span { offset: 0, len: 3 }).unwrap();
+        let mut adam = d.adam(adam::Config::default(), 0).unwrap();
+        let state = Optimized { params: &mut params, grads: &mut g, m: &mut m, v: &mut v };
+        let (norm, _) = d.adam_update(&mut adam, &Constant::new(0.1).unwrap(), scaling, state).unwrap();
+        (norm, [params.to_vec(), m.to_vec(), v.to_vec()])
+    }
+
+    #[test]
+    fn a_losss_scale_is_undone_without_a_trace() {
+        let grads = [0.3, -4.0, 0.007];
+        for max_norm in [1.0, f64::INFINITY] {
+            let want = updated(&grads, Scaling { unscale: 1.0, max_norm });
+            let scaled = grads.map(|g| g * 1024.0);
+            assert_eq!(updated(&scaled, Scaling { unscale: 1.0 / 1024.0, max_norm }), want);
+        }
     }
 }

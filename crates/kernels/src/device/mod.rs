@@ -8,13 +8,15 @@ mod checks;
 mod cpu;
 #[cfg(feature = "cuda")]
 mod cuda;
+mod precision;
 mod profile;
 
 #[cfg(feature = "cuda")]
 pub(crate) use checks::{CACHED_ATTENTION, REORDER_CACHE};
 pub use cpu::Cpu;
 #[cfg(feature = "cuda")]
-pub use cuda::{Cuda, Graphs};
+pub use cuda::{Act, ActMut, Activations, Cuda, Graphs, Parameters};
+pub use precision::{Precision, UnknownPrecision};
 pub use profile::OpTime;
 
 use crate::Error;
@@ -60,24 +62,24 @@ pub struct Norm<V> {
     pub eps: f32,
 }
 
-/// What a layer norm writes.
+/// What a layer norm writes: activations `A` and statistics `M`.
 #[derive(Debug)]
-pub struct NormOutput<M> {
+pub struct NormOutput<A, M> {
     /// The normalized rows, (N, C).
-    pub y: M,
+    pub y: A,
     /// The rows' means, (N).
     pub mean: M,
     /// One over the rows' deviations, (N).
     pub rstd: M,
 }
 
-/// What a layer norm's backward reads.
+/// What a layer norm's backward reads: activations `A`, statistics and parameters `V`.
 #[derive(Clone, Copy, Debug)]
-pub struct NormInput<V> {
+pub struct NormInput<A, V> {
     /// The gradient of the output, (N, C).
-    pub dy: V,
+    pub dy: A,
     /// What forward normalized, (N, C).
-    pub sum: V,
+    pub sum: A,
     /// Forward's means, (N).
     pub mean: V,
     /// Forward's rstd, (N).
@@ -86,11 +88,11 @@ pub struct NormInput<V> {
     pub gamma: V,
 }
 
-/// What a layer norm's backward writes.
+/// What a layer norm's backward writes: activations' gradients `A` and parameters' `M`.
 #[derive(Debug)]
-pub struct NormGradients<M> {
+pub struct NormGradients<A, M> {
     /// The gradient of what was normalized, (N, C), set or added to.
-    pub dsum: M,
+    pub dsum: A,
     /// The gradient of the scale, (C), added to.
     pub dgamma: M,
     /// The gradient of the shift, (C), added to.
@@ -157,15 +159,24 @@ pub struct Cache {
 
 /// Flat parameters with their gradients and moments.
 #[derive(Debug)]
-pub struct Optimized<'a, B> {
+pub struct Optimized<'a, P, B> {
     /// Parameters.
-    pub params: &'a mut B,
+    pub params: &'a mut P,
     /// Gradients.
     pub grads: &'a mut B,
     /// First moments.
     pub m: &'a mut B,
     /// Second moments.
     pub v: &'a mut B,
+}
+
+/// How an update scales its gradients.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scaling {
+    /// What all gradients are multiplied by first: one over the loss's scale, 1 if it had none.
+    pub unscale: f32,
+    /// The norm that gradients, so multiplied, are scaled down to if theirs is greater; infinite for no clipping.
+    pub max_norm: f64,
 }
 
 /// What changes from one training pass to the next while shapes and memory stay.
@@ -179,11 +190,18 @@ pub struct Moving {
 
 /// A place where models run: its memory and its operations.
 ///
+/// There are two kinds of values. Activations and their gradients have the device's [`Precision`]; statistics, parameters and
+/// parameters' gradients are f32 everywhere. Matrix products read the weights in the activations' precision.
+///
 /// Views follow Rust's borrowing: [`Device::split`] hands out disjoint parts of one buffer, checked.
 #[allow(clippy::too_many_arguments)] // an operation's arguments are its operands
 pub trait Device: Debug + Send {
     /// Memory of f32 values.
     type Buffer: Debug + Send;
+    /// Memory of activations.
+    type Activations: Debug + Send;
+    /// Memory of parameters: f32, and what products read of them.
+    type Parameters: Debug + Send;
     /// Memory of 32-bit indices: tokens, lengths.
     type Indices: Debug + Send;
     /// A weight packed for many products.
@@ -196,6 +214,14 @@ pub trait Device: Debug + Send {
     type ViewMut<'a>
     where
         Self: 'a;
+    /// Read access to a part of the activations.
+    type Act<'a>: Copy
+    where
+        Self: 'a;
+    /// Write access to a part of the activations.
+    type ActMut<'a>
+    where
+        Self: 'a;
     /// The optimiser: its constants, and the count of updates, which nothing but [`Device::adam_update`] advances.
     type Adam: Debug + Send;
 
@@ -206,6 +232,8 @@ pub trait Device: Debug + Send {
     fn another(&self) -> Self
     where
         Self: Sized;
+    /// What activations are stored in.
+    fn precision(&self) -> Precision;
     /// Where the time has gone, operation by operation; empty where that is not known.
     fn profile(&self) -> Vec<(&'static str, OpTime)>;
 
@@ -228,12 +256,20 @@ pub trait Device: Debug + Send {
     fn upload(&self, values: &[f32], buffer: &mut Self::Buffer, span: Span) -> Result<(), Error>;
     /// Copies a part of a buffer to the host.
     fn download(&self, buffer: &Self::Buffer, span: Span, values: &mut [f32]) -> Result<(), Error>;
+    /// Activations, all zero.
+    fn activations(&self, len: usize) -> Result<Self::Activations, Error>;
+    /// Parameters of these values.
+    fn parameters(&self, values: &[f32]) -> Result<Self::Parameters, Error>;
+    /// Copies host values into a part of the parameters that is as long.
+    fn set_parameters(&self, values: &[f32], parameters: &mut Self::Parameters, span: Span) -> Result<(), Error>;
+    /// Copies a part of the parameters to the host.
+    fn read_parameters(&self, parameters: &Self::Parameters, span: Span, values: &mut [f32]) -> Result<(), Error>;
     /// Room for indices.
     fn indices(&self, len: usize) -> Result<Self::Indices, Error>;
     /// Replaces the indices by these; allocates only to grow.
     fn set_indices(&self, values: &[u32], indices: &mut Self::Indices) -> Result<(), Error>;
     /// Packs a linear layer's weights, (N, K).
-    fn pack(&self, w: Self::View<'_>, k: usize, n: usize) -> Result<Self::Packed, Error>;
+    fn pack(&self, w: Self::Act<'_>, k: usize, n: usize) -> Result<Self::Packed, Error>;
 
     /// Read access to a part of a buffer.
     fn view<'a>(&'a self, buffer: &'a Self::Buffer, span: Span) -> Self::View<'a>;
@@ -241,6 +277,20 @@ pub trait Device: Debug + Send {
     fn split<'a, const N: usize>(&'a self, buffer: &'a mut Self::Buffer, spans: [Span; N]) -> [Self::ViewMut<'a>; N];
     /// Gives up writing.
     fn read<'a>(&'a self, view: Self::ViewMut<'a>) -> Self::View<'a>;
+    /// Read access to a part of the activations.
+    fn act<'a>(&'a self, activations: &'a Self::Activations, span: Span) -> Self::Act<'a>;
+    /// [`Device::split`] of activations.
+    fn split_acts<'a, const N: usize>(
+        &'a self,
+        activations: &'a mut Self::Activations,
+        spans: [Span; N],
+    ) -> [Self::ActMut<'a>; N];
+    /// Gives up writing.
+    fn read_act<'a>(&'a self, act: Self::ActMut<'a>) -> Self::Act<'a>;
+    /// Read access to parameters, in f32.
+    fn parameter<'a>(&'a self, parameters: &'a Self::Parameters, span: Span) -> Self::View<'a>;
+    /// Read access to parameters as products take them.
+    fn weight<'a>(&'a self, parameters: &'a Self::Parameters, span: Span) -> Self::Act<'a>;
     /// Sets every value.
     fn fill(&self, view: Self::ViewMut<'_>, value: f32) -> Result<(), Error>;
 
@@ -248,23 +298,32 @@ pub trait Device: Debug + Send {
     fn matmul(
         &self,
         shape: Shape,
-        a: Lhs<Self::View<'_>>,
-        b: Rhs<Self::View<'_>, &Self::Packed>,
+        a: Lhs<Self::Act<'_>>,
+        b: Rhs<Self::Act<'_>, &Self::Packed>,
         start: Start,
-        epilogue: Epilogue<Self::View<'_>>,
+        epilogue: Epilogue<Self::Act<'_>, Self::View<'_>>,
+        c: Self::ActMut<'_>,
+    ) -> Result<(), Error>;
+    /// [`crate::matmul`] whose result is f32: gradients of weights, which add up.
+    fn matmul_to_f32(
+        &self,
+        shape: Shape,
+        a: Lhs<Self::Act<'_>>,
+        b: Rhs<Self::Act<'_>, &Self::Packed>,
+        start: Start,
         c: Self::ViewMut<'_>,
     ) -> Result<(), Error>;
     /// [`crate::column_sum`]: adds the columns of `dy`, (N, C), to `db`.
-    fn column_sum(&self, dy: Self::View<'_>, db: Self::ViewMut<'_>) -> Result<(), Error>;
+    fn column_sum(&self, dy: Self::Act<'_>, db: Self::ViewMut<'_>) -> Result<(), Error>;
     /// [`crate::dropout`], in place.
-    fn dropout(&self, x: Self::ViewMut<'_>, c: usize, dropout: Dropout) -> Result<(), Error>;
+    fn dropout(&self, x: Self::ActMut<'_>, c: usize, dropout: Dropout) -> Result<(), Error>;
 
     /// [`crate::embedding`].
     fn embedding_forward(
         &self,
         input: Embedding<'_, Self::View<'_>, Self::Indices>,
         dropout: Dropout,
-        y: Self::ViewMut<'_>,
+        y: Self::ActMut<'_>,
     ) -> Result<(), Error>;
     /// Backward of [`Device::embedding_forward`], added to `dtable`; `input.table` is not read.
     fn embedding_backward(
@@ -272,7 +331,7 @@ pub trait Device: Debug + Send {
         dims: embedding::Dims,
         ids: &Self::Indices,
         lengths: &Self::Indices,
-        dy: Self::View<'_>,
+        dy: Self::Act<'_>,
         scale: f32,
         dropout: Dropout,
         dtable: Self::ViewMut<'_>,
@@ -281,80 +340,80 @@ pub trait Device: Debug + Send {
     /// [`crate::layer_norm`], plain.
     fn layer_norm(
         &self,
-        x: Self::View<'_>,
+        x: Self::Act<'_>,
         norm: Norm<Self::View<'_>>,
-        out: NormOutput<Self::ViewMut<'_>>,
+        out: NormOutput<Self::ActMut<'_>, Self::ViewMut<'_>>,
     ) -> Result<(), Error>;
     /// Backward of [`Device::layer_norm`].
     fn layer_norm_backward(
         &self,
-        input: NormInput<Self::View<'_>>,
+        input: NormInput<Self::Act<'_>, Self::View<'_>>,
         write: Write,
-        out: NormGradients<Self::ViewMut<'_>>,
+        out: NormGradients<Self::ActMut<'_>, Self::ViewMut<'_>>,
     ) -> Result<(), Error>;
     /// [`crate::layer_norm`] of `x + dropout(sum)`; the sum takes its operand's place.
     fn residual_layer_norm(
         &self,
-        x: Self::View<'_>,
-        sum: Self::ViewMut<'_>,
+        x: Self::Act<'_>,
+        sum: Self::ActMut<'_>,
         dropout: Dropout,
         norm: Norm<Self::View<'_>>,
-        out: NormOutput<Self::ViewMut<'_>>,
+        out: NormOutput<Self::ActMut<'_>, Self::ViewMut<'_>>,
     ) -> Result<(), Error>;
     /// Backward of [`Device::residual_layer_norm`].
     fn residual_layer_norm_backward(
         &self,
-        input: NormInput<Self::View<'_>>,
+        input: NormInput<Self::Act<'_>, Self::View<'_>>,
         dropout: Dropout,
         write: Write,
-        out: NormGradients<Self::ViewMut<'_>>,
-        dsub: Self::ViewMut<'_>,
+        out: NormGradients<Self::ActMut<'_>, Self::ViewMut<'_>>,
+        dsub: Self::ActMut<'_>,
     ) -> Result<(), Error>;
 
     /// [`crate::attention`] of a sequence on itself: `qkv` (B·T, 3C) holds a row's query, key and value side by side.
     fn self_attention(
         &self,
         attention: Attention<'_, Self::Indices>,
-        qkv: Self::View<'_>,
-        out: Self::ViewMut<'_>,
+        qkv: Self::Act<'_>,
+        out: Self::ActMut<'_>,
         lse: Self::ViewMut<'_>,
     ) -> Result<(), Error>;
     /// Backward of [`Device::self_attention`]; sets `dqkv`.
     fn self_attention_backward(
         &self,
         attention: Attention<'_, Self::Indices>,
-        dout: Self::View<'_>,
-        qkv: Self::View<'_>,
-        out: Self::View<'_>,
+        dout: Self::Act<'_>,
+        qkv: Self::Act<'_>,
+        out: Self::Act<'_>,
         lse: Self::View<'_>,
-        dqkv: Self::ViewMut<'_>,
+        dqkv: Self::ActMut<'_>,
     ) -> Result<(), Error>;
     /// [`crate::attention`] of one sequence on another: `q` (B·T, C), `kv` (B·S, 2C).
     fn cross_attention(
         &self,
         attention: Attention<'_, Self::Indices>,
-        q: Self::View<'_>,
-        kv: Self::View<'_>,
-        out: Self::ViewMut<'_>,
+        q: Self::Act<'_>,
+        kv: Self::Act<'_>,
+        out: Self::ActMut<'_>,
         lse: Self::ViewMut<'_>,
     ) -> Result<(), Error>;
     /// Backward of [`Device::cross_attention`]; sets `dq` and `dkv`.
     fn cross_attention_backward(
         &self,
         attention: Attention<'_, Self::Indices>,
-        dout: Self::View<'_>,
-        q: Self::View<'_>,
-        kv: Self::View<'_>,
-        out: Self::View<'_>,
+        dout: Self::Act<'_>,
+        q: Self::Act<'_>,
+        kv: Self::Act<'_>,
+        out: Self::Act<'_>,
         lse: Self::View<'_>,
-        dq: Self::ViewMut<'_>,
-        dkv: Self::ViewMut<'_>,
+        dq: Self::ActMut<'_>,
+        dkv: Self::ActMut<'_>,
     ) -> Result<(), Error>;
     /// The weights (B, NH, T, S) of a [`Device::self_attention`].
     fn self_attention_weights(
         &self,
         attention: Attention<'_, Self::Indices>,
-        qkv: Self::View<'_>,
+        qkv: Self::Act<'_>,
         lse: Self::View<'_>,
         weights: Self::ViewMut<'_>,
     ) -> Result<(), Error>;
@@ -362,8 +421,8 @@ pub trait Device: Debug + Send {
     fn cross_attention_weights(
         &self,
         attention: Attention<'_, Self::Indices>,
-        q: Self::View<'_>,
-        kv: Self::View<'_>,
+        q: Self::Act<'_>,
+        kv: Self::Act<'_>,
         lse: Self::View<'_>,
         weights: Self::ViewMut<'_>,
     ) -> Result<(), Error>;
@@ -374,9 +433,9 @@ pub trait Device: Debug + Send {
         cache_dims: Cache,
         n_heads: usize,
         at: usize,
-        qkv: Self::View<'_>,
-        cache: Self::ViewMut<'_>,
-        out: Self::ViewMut<'_>,
+        qkv: Self::Act<'_>,
+        cache: Self::ActMut<'_>,
+        out: Self::ActMut<'_>,
     ) -> Result<(), Error>;
     /// Row `r` of `to` becomes the first `len` positions of row `parents[r]` of `from`: beams that go on.
     fn reorder_cache(
@@ -384,14 +443,14 @@ pub trait Device: Debug + Send {
         cache_dims: Cache,
         len: usize,
         parents: &Self::Indices,
-        from: Self::View<'_>,
-        to: Self::ViewMut<'_>,
+        from: Self::Act<'_>,
+        to: Self::ActMut<'_>,
     ) -> Result<(), Error>;
 
     /// [`crate::cross_entropy`] with its gradient in place of the logits.
     fn cross_entropy(
         &self,
-        logits: Self::ViewMut<'_>,
+        logits: Self::ActMut<'_>,
         v: usize,
         targets: Targets<'_, Self::Indices>,
         grad_scale: f32,
@@ -400,7 +459,7 @@ pub trait Device: Debug + Send {
     /// [`crate::cross_entropy`] without the gradient.
     fn cross_entropy_evaluate(
         &self,
-        logits: Self::View<'_>,
+        logits: Self::Act<'_>,
         v: usize,
         targets: Targets<'_, Self::Indices>,
         loss: Self::ViewMut<'_>,
@@ -408,12 +467,11 @@ pub trait Device: Debug + Send {
     ) -> Result<(), Error>;
     /// [`crate::cross_entropy::total_loss`] of the losses of some rows, to the host.
     fn total_loss(&self, loss: Self::View<'_>) -> Result<f64, Error>;
-    /// Log-softmax of the logits' rows, in place.
-    fn log_softmax(&self, logits: Self::ViewMut<'_>, v: usize) -> Result<(), Error>;
-    /// The k largest of each row and where they stand, to the host: values and indices (N, k).
-    fn top_k(
+    /// [`crate::cross_entropy::log_softmax`] of the logits' rows, which need not outlive it, and [`crate::top_k`] of that, to the
+    /// host: the k largest log-probabilities of each row and where they stand, values and indices (N, k).
+    fn top_k_log_softmax(
         &self,
-        scores: Self::View<'_>,
+        logits: Self::ActMut<'_>,
         v: usize,
         k: usize,
         values: &mut [f32],
@@ -424,13 +482,13 @@ pub trait Device: Debug + Send {
     fn adam(&self, config: adam::Config, updates: u64) -> Result<Self::Adam, Error>;
     /// Updates that have changed parameters so far.
     fn updates(&self, adam: &Self::Adam) -> u64;
-    /// [`crate::grad_norm`] of the gradients, then [`crate::adam`]: one update with gradients scaled down to a norm of at most
-    /// `max_norm`, or a skipped one. The gradients are zero afterwards. Returns the norm before clipping, and what was done.
+    /// [`crate::grad_norm`] of the gradients, then [`crate::adam`]: one update, or a skipped one. The gradients are zero
+    /// afterwards. Returns the norm of the unscaled gradients, before clipping, and what was done.
     fn adam_update<S: Schedule + ?Sized>(
         &self,
         adam: &mut Self::Adam,
         schedule: &S,
-        max_norm: f64,
-        state: Optimized<'_, Self::Buffer>,
+        scaling: Scaling,
+        state: Optimized<'_, Self::Parameters, Self::Buffer>,
     ) -> Result<(f64, Outcome), Error>;
 }

@@ -130,7 +130,7 @@ pub fn matmul(
 
 impl<V> Lhs<V> {
     /// The same of another view.
-    fn map<W>(self, of: impl FnOnce(V) -> W) -> Lhs<W> {
+    pub(crate) fn map<W>(self, of: impl FnOnce(V) -> W) -> Lhs<W> {
         match self {
             Lhs::Rows(a) => Lhs::Rows(of(a)),
             Lhs::Transposed(a) => Lhs::Transposed(of(a)),
@@ -140,7 +140,7 @@ impl<V> Lhs<V> {
 
 impl<V, P> Rhs<V, P> {
     /// The same of other views.
-    fn map<W, Q>(self, of: impl FnOnce(V) -> W, of_packed: impl FnOnce(P) -> Q) -> Rhs<W, Q> {
+    pub(crate) fn map<W, Q>(self, of: impl FnOnce(V) -> W, of_packed: impl FnOnce(P) -> Q) -> Rhs<W, Q> {
         match self {
             Rhs::Rows(b) => Rhs::Rows(of(b)),
             Rhs::Transposed(b) => Rhs::Transposed(of(b)),
@@ -151,7 +151,7 @@ impl<V, P> Rhs<V, P> {
 
 impl<V, B> Epilogue<V, B> {
     /// The same of other views.
-    fn map<W, C>(self, of: impl FnOnce(V) -> W, of_bias: impl FnOnce(B) -> C) -> Epilogue<W, C> {
+    pub(crate) fn map<W, C>(self, of: impl FnOnce(V) -> W, of_bias: impl FnOnce(B) -> C) -> Epilogue<W, C> {
         match self {
             Epilogue::None => Epilogue::None,
             Epilogue::Bias(bias) => Epilogue::Bias(of_bias(bias)),

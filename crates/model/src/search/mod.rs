@@ -78,7 +78,7 @@ impl<'m, D: Device> Translator<'m, D> {
     /// [`Error::Kernel`] if the device has no room.
     pub fn new(model: &'m Model<D>) -> Result<Self, Error> {
         let (d, config) = (&model.device, &model.config);
-        let pack = |span, k, n| d.pack(d.view(&model.params, span), k, n);
+        let pack = |span, k, n| d.pack(d.weight(&model.params, span), k, n);
         let packed =
             model.layout.linears.iter().map(|l| pack(l.weight, l.d_in, l.d_out)).collect::<Result<Vec<_>, _>>()?;
         let table = pack(model.layout.output, config.d_model, config.vocab_size)?;

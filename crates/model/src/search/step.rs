@@ -4,7 +4,7 @@ use super::Translator;
 use crate::batch::BOS;
 use crate::engine::{Around, Engine, Noise, Tokens};
 use crate::model::Model;
-use crate::plan::{EndActs, NormActs, Plan};
+use crate::plan::{Arena, EndActs, NormActs, Plan};
 use crate::{Error, Norm};
 use noam_kernels::attention::{Dims, Mask};
 use noam_kernels::device::{Attention, Cache, Device, Embedding, Span};
@@ -30,6 +30,8 @@ struct Places {
     /// Keys and values of past positions, a layer each; and the same again, to reorder into.
     cache: [Vec<Span>; 2],
     len: usize,
+    /// Statistics: `mean`, `rstd` and `lse` are some.
+    stats_len: usize,
 }
 
 /// Incremental decoding of one batch of source sentences, `beam` rows each.
@@ -38,7 +40,8 @@ pub(super) struct Steps<'m, D: Device> {
     translator: &'m Translator<'m, D>,
     plan: Plan,
     places: Places,
-    arena: D::Buffer,
+    arena: D::Activations,
+    stats: D::Buffer,
     tokens: Tokens<D::Indices>,
     /// One for every row: rows are sequences of one token.
     ones: D::Indices,
@@ -75,8 +78,9 @@ impl<'m, D: Device> Steps<'m, D> {
         d.set_indices(&vec![BOS; b * beam], &mut tokens.tgt_in)?;
         let mut ones = d.indices(b * beam)?;
         d.set_indices(&vec![1; b * beam], &mut ones)?;
-        let (arena, parents) = (d.zeros(places.len)?, d.indices(b * beam)?);
-        let mut steps = Steps { translator, plan, places, arena, tokens, ones, parents, b, beam, max_len, at: 0 };
+        let (arena, stats, parents) = (d.activations(places.len)?, d.zeros(places.stats_len)?, d.indices(b * beam)?);
+        let mut steps =
+            Steps { translator, plan, places, arena, stats, tokens, ones, parents, b, beam, max_len, at: 0 };
         steps.encode()?;
         Ok(steps)
     }
@@ -93,6 +97,7 @@ impl<'m, D: Device> Steps<'m, D> {
             plan: &self.plan,
             tokens: &self.tokens,
             arena: &mut self.arena,
+            stats: &mut self.stats,
             noise: Noise { seed: 0, step: 0, micro_batch: 0, active: false },
         };
         (engine, &self.places, &self.ones)
@@ -109,8 +114,8 @@ impl<'m, D: Device> Steps<'m, D> {
         Ok(())
     }
 
-    /// Takes the newest token of every row; leaves the log-probabilities of the next ones (-infinity for PAD and BOS), of which
-    /// it returns the `k` best of each row: values and ids, (rows, k).
+    /// Takes the newest token of every row; returns, of the log-probabilities of the next ones (-infinity for PAD and
+    /// BOS), the `k` best of each row: values and ids, (rows, k).
     pub(super) fn step(&mut self, ids: &[u32], k: usize, best: (&mut [f32], &mut [u32])) -> Result<(), Error> {
         let Translator { model, table, suppress, .. } = self.translator;
         model.device.set_indices(ids, &mut self.tokens.tgt_in)?;
@@ -125,12 +130,12 @@ impl<'m, D: Device> Steps<'m, D> {
                 dims: embedding::Dims { b: n, t: 1, c },
                 ids: &e.tokens.tgt_in,
                 lengths: ones,
-                table: d.view(e.params, e.layout.target),
+                table: d.parameter(e.params, e.layout.target),
                 positions: d.view(e.positions, Span { offset: 0, len: d.len(e.positions) }),
                 offset: at,
                 scale: e.embedding_scale(),
             };
-            let [y] = d.split(e.arena, [if pre { at_work.stream } else { at_work.x }]);
+            let [y] = d.split_acts(e.arena, [if pre { at_work.stream } else { at_work.x }]);
             d.embedding_forward(input, Dropout::NONE, y)?;
         }
         if pre {
@@ -141,8 +146,8 @@ impl<'m, D: Device> Steps<'m, D> {
             e.linear(at_work.x, layer.attention.qkv, n, places.qkv)?;
             {
                 let spans = [places.qkv, places.cache[0][i], places.heads];
-                let [qkv, cache, heads] = d.split(e.arena, spans);
-                d.cached_attention(cache_dims, nh, at, d.read(qkv), cache, heads)?;
+                let [qkv, cache, heads] = d.split_acts(e.arena, spans);
+                d.cached_attention(cache_dims, nh, at, d.read_act(qkv), cache, heads)?;
             }
             e.linear(places.heads, layer.attention.out, n, at_work.sum)?;
             let like = e.decoder_around(i, 0);
@@ -156,8 +161,9 @@ impl<'m, D: Device> Steps<'m, D> {
                 let key_lengths = &e.tokens.src_lengths;
                 let attention =
                     Attention { dims, mask: Mask::None, key_lengths, query_lengths: None, dropout: Dropout::NONE };
-                let [q, kv, heads, lse] = d.split(e.arena, [q, places.memory[i], places.heads, places.lse]);
-                d.cross_attention(attention, d.read(q), d.read(kv), heads, lse)?;
+                let [q, kv, heads] = d.split_acts(e.arena, [q, places.memory[i], places.heads]);
+                let [lse] = d.split(e.stats, [places.lse]);
+                d.cross_attention(attention, d.read_act(q), d.read_act(kv), heads, lse)?;
             }
             e.linear(places.heads, layer.cross.out, n, at_work.sum)?;
             let like = e.decoder_around(i, 1);
@@ -169,14 +175,13 @@ impl<'m, D: Device> Steps<'m, D> {
             at_work.end(&mut e, like, n)?;
         }
         {
-            let [x, logits] = d.split(e.arena, [at_work.x, places.logits]);
+            let [x, logits] = d.split_acts(e.arena, [at_work.x, places.logits]);
             let shape = Shape { m: n, n: v, k: c };
             let epilogue = Epilogue::Bias(d.view(suppress, Span { offset: 0, len: v }));
-            d.matmul(shape, Lhs::Rows(d.read(x)), Rhs::Packed(table), Start::Zero, epilogue, logits)?;
-            let [logits] = d.split(e.arena, [places.logits]);
-            d.log_softmax(logits, v)?;
+            d.matmul(shape, Lhs::Rows(d.read_act(x)), Rhs::Packed(table), Start::Zero, epilogue, logits)?;
         }
-        d.top_k(d.view(e.arena, places.logits), v, k, best.0, best.1)?;
+        let [logits] = d.split_acts(e.arena, [places.logits]);
+        d.top_k_log_softmax(logits, v, k, best.0, best.1)?;
         self.at += 1;
         Ok(())
     }
@@ -190,8 +195,8 @@ impl<'m, D: Device> Steps<'m, D> {
         d.set_indices(parents, &mut self.parents)?;
         let dims = Cache { rows: self.b * self.beam, max_len: self.max_len, c: config.d_model };
         for (&from, &to) in self.places.cache[0].iter().zip(&self.places.cache[1]) {
-            let [from, to] = d.split(&mut self.arena, [from, to]);
-            d.reorder_cache(dims, self.at, &self.parents, d.read(from), to)?;
+            let [from, to] = d.split_acts(&mut self.arena, [from, to]);
+            d.reorder_cache(dims, self.at, &self.parents, d.read_act(from), to)?;
         }
         self.places.cache.swap(0, 1);
         Ok(())
@@ -233,28 +238,25 @@ impl Places {
     fn new<D: Device>(model: &Model<D>, plan: &Plan, (b, s): (usize, usize), n: usize, max_len: usize) -> Self {
         let config = &model.config;
         let c = config.d_model;
-        let mut len = plan.len;
-        let mut take = |values: usize| {
-            let span = Span { offset: len, len: values };
-            len += values.next_multiple_of(16);
-            span
-        };
+        let (mut acts, mut stats) = (Arena { len: plan.len }, Arena { len: plan.stats_len });
+        let mut take = |values: usize| acts.take(values);
         let layers = config.decoder_layers;
         let mut places = Places {
             x: [take(n * c), take(n * c)],
             sum: [take(n * c), take(n * c)],
-            mean: take(n),
-            rstd: take(n),
+            mean: stats.take(n),
+            rstd: stats.take(n),
             qkv: take(n * 3 * c),
             heads: take(n * c),
-            lse: take(n * config.n_heads),
+            lse: stats.take(n * config.n_heads),
             hidden: take(n * config.d_ff),
             logits: take(n * config.vocab_size),
             memory: (0..layers).map(|_| take(b * s * 2 * c)).collect(),
             cache: [0, 1].map(|_| (0..layers).map(|_| take(n * max_len * 2 * c)).collect()),
             len: 0,
+            stats_len: stats.len,
         };
-        places.len = len;
+        places.len = acts.len;
         places
     }
 }

@@ -14,7 +14,7 @@ use noam_model::{
 use noam_schedule::Noam;
 use std::sync::Once;
 
-fn cuda() -> Cuda {
+pub fn cuda() -> Cuda {
     static INSTALLED: Once = Once::new();
     if std::env::var_os("NOAM_TEST_DEVICE").is_none_or(|device| device != "cuda") {
         INSTALLED.call_once(|| {
@@ -28,7 +28,7 @@ fn cuda() -> Cuda {
 }
 
 /// Everything that was found wrong in launches of this thread: nothing.
-fn nothing_was_found() {
+pub fn nothing_was_found() {
     let reports = take_reports();
     assert!(reports.is_empty(), "{reports:#?}");
 }

@@ -7,6 +7,8 @@ mod determinism;
 mod gradients;
 mod parity;
 mod pictures;
+#[cfg(feature = "cuda")]
+mod precision;
 mod reference;
 mod refusals;
 mod sentences;

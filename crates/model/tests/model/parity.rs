@@ -139,3 +139,52 @@ pub fn searches_on(device: impl Device) {
         assert!(want.iter().any(|row| row.len() > 3), "{name}: too short to show anything");
     }
 }
+
+/// The first `passes` of PyTorch's run on a device whose activations have unit roundoff `u`.
+///
+/// Before every pass the device is given the weights of a CPU's run in f32, which [`twenty_updates_on`] has shown to be
+/// PyTorch's: what is compared is each pass, not where updates by rounded gradients lead.
+pub fn passes_in_16_bits(device: impl Device, u: f64, passes: usize) {
+    let (run, config) = setup();
+    let initial = weights("init.safetensors", &config);
+    let model = Model::from_values(Cpu::new(), config.clone(), &initial).unwrap();
+    let mut exact = Training::new(model, adam::Config::default()).unwrap();
+    let model = Model::from_values(device, config.clone(), &initial).unwrap();
+    let mut rounded = Training::new(model, adam::Config::default()).unwrap();
+    let schedule = Noam::new(config.d_model as u64, run["case"]["warmup"].as_u64().unwrap(), 1.0).unwrap();
+    let [mut values, mut want, mut got] = [(); 3].map(|()| vec![0.0; exact.layout().len()]);
+    for sentences in &run["batches"].as_array().unwrap()[..passes] {
+        let pairs: Vec<_> = rows(&sentences["src"]).into_iter().zip(rows(&sentences["tgt"])).collect();
+        let batch = Sentences::new(&pairs);
+        let pass = Pass { seed: 0, micro_batch: 0, label_smoothing: 0.1, update_tokens: batch.targets() };
+        exact.model().read_values(&mut values).unwrap();
+        rounded.model_mut().write_values(&values).unwrap();
+        rounded.clear_gradients().unwrap();
+        let want_loss = exact.accumulate(&batch.batch(), pass).unwrap();
+        let got_loss = rounded.accumulate(&batch.batch(), pass).unwrap();
+        exact.read_gradients(&mut want).unwrap();
+        rounded.read_gradients(&mut got).unwrap();
+
+        // On its way through the ten sublayers an activation is rounded about five times in each: the projections, the
+        // scores' softmax, the heads, the sum, its norm; R = 50 times, and the weights once more each time. The errors are
+        // independent and relative, so at the top they are of sqrt(2 R) u. A target's loss changes by at most twice what a
+        // logit, of size 1, changes by, and the mean over N targets by three standard deviations at most.
+        let tokens = want_loss.tokens as f64;
+        let tolerance = 3.0 * 2.0 * 100f64.sqrt() * u / tokens.sqrt();
+        let error = (got_loss.sum - want_loss.sum).abs() / tokens;
+        assert!(error <= tolerance, "loss: {error:e} off, {tolerance:e} allowed");
+
+        // The gradient comes twice that way, and each norm and softmax may double an error's share: 4 sqrt(2 R) u. And where
+        // a ReLU's input is within rounding of 0, its gradient is there or not: of as many as there are, a few, each of an
+        // equal part of the sum of squares.
+        let norm = |x: &mut dyn Iterator<Item = f64>| x.map(|x| x * x).sum::<f64>().sqrt();
+        let scale = rounded.loss_scale().map_or(1.0, |scale| scale.scale());
+        let size = norm(&mut want.iter().map(|&x| f64::from(x)));
+        let error = norm(&mut want.iter().zip(&got).map(|(&want, &got)| f64::from(got / scale - want))) / size;
+        let batch = batch.batch();
+        let rows = batch.src_lengths.len() * (config.encoder_layers * batch.s + config.decoder_layers * batch.t);
+        let tolerance = 4.0 * 100f64.sqrt() * u + 4.0 / ((rows * config.d_ff) as f64).sqrt();
+        assert!(error <= tolerance, "gradient: {error:e} off, {tolerance:e} allowed");
+        let _ = exact.update(&schedule, f64::INFINITY).unwrap();
+    }
+}

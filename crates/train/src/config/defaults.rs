@@ -6,6 +6,7 @@
 
 use super::{Adam, Data, RunConfig, Search, Training};
 use crate::corpus::Pair;
+use noam_kernels::device::Precision;
 use noam_model::Preset;
 use noam_schedule::Noam;
 
@@ -145,6 +146,7 @@ impl Default for Training {
             batch_tokens: 2048,
             accumulation: 1,
             label_smoothing: 0.1,
+            precision: Precision::F32,
             clip_norm: 1.0,
             seed: 0,
             valid_interval: 250,

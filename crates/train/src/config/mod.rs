@@ -25,8 +25,10 @@ pub use defaults::DataKind;
 pub use resolve::Request;
 
 use crate::Error;
+use crate::as_text;
 use crate::bleu::Tokenization;
 use crate::corpus::Pair;
+use noam_kernels::device::Precision;
 use noam_model::Preset;
 use noam_schedule::Spec;
 use noam_schedule::feedback::{HypergradientConfig, PlateauConfig};
@@ -87,6 +89,9 @@ pub struct Training {
     pub accumulation: usize,
     /// Label smoothing, in [0, 1). Default 0.1.
     pub label_smoothing: f64,
+    /// What the activations are stored in: `f32`, or on a CUDA device `bf16` or `f16`. Default f32.
+    #[serde(with = "as_text")]
+    pub precision: Precision,
     /// The gradients are scaled down to this L2 norm; 0: never.
     pub clip_norm: f64,
     /// Decides the initial weights, the order of the data and the dropout. Default 0.
@@ -234,8 +239,8 @@ impl RunConfig {
         }
     }
 
-    /// A digest (SHA-256, hexadecimal) of everything that decides the bits of a run's weights at a step: all settings but
-    /// `max_steps`, `max_minutes`, `keep` and `[search]`.
+    /// A digest (SHA-256, hexadecimal) of everything that decides the bits of a run's weights at a step, given the device: all
+    /// settings but `max_steps`, `max_minutes`, `keep`, `precision` and `[search]`.
     ///
     /// # Errors
     /// As [`RunConfig::to_toml`].
@@ -245,6 +250,7 @@ impl RunConfig {
         same.training.max_steps = None;
         same.training.max_minutes = None;
         same.training.keep = defaults.training.keep;
+        same.training.precision = defaults.training.precision;
         same.search = defaults.search;
         Ok(crate::data::sha256_hex(same.to_toml()?.as_bytes()))
     }

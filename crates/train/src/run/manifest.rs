@@ -2,9 +2,11 @@
 
 use super::{CONFIG_FILE, MANIFEST_FILE, Machine};
 use crate::Error;
+use crate::as_text;
 use crate::config::RunConfig;
 use crate::data::DataInfo;
 use crate::storage::{self, Storage};
+use noam_kernels::device::Precision;
 use noam_schedule::{Schedule, Step};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -60,6 +62,9 @@ pub struct Session {
     pub version: String,
     /// Threads.
     pub threads: usize,
+    /// What the activations were stored in.
+    #[serde(with = "as_text", default)]
+    pub precision: Precision,
     /// The machine.
     pub machine: Machine,
 }
@@ -136,10 +141,10 @@ impl Manifest {
     }
 
     /// Notes the process that goes on now from `step`.
-    pub fn begin_session(&mut self, step: u64, threads: usize) {
+    pub fn begin_session(&mut self, step: u64, threads: usize, precision: Precision) {
         let began = utc(SystemTime::now());
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        self.sessions.push(Session { began, step, version, threads, machine: Machine::this() });
+        self.sessions.push(Session { began, step, version, threads, precision, machine: Machine::this() });
     }
 
     /// Writes it into a run folder, whole or not at all.

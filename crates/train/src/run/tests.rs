@@ -3,6 +3,7 @@ use super::*;
 use crate::data::DataInfo;
 use crate::stop::NEVER;
 use crate::storage::Disk;
+use noam_kernels::device::Precision;
 use noam_schedule::{Noam, Schedule, Step};
 
 fn step(step: u64, loss: f64) -> Record {
@@ -90,7 +91,7 @@ fn manifest(config: &RunConfig) -> Manifest {
         digest: "00".into(),
     };
     let mut manifest = Manifest::new(config, 50, 1234, data);
-    manifest.begin_session(0, 2);
+    manifest.begin_session(0, 2, Precision::F32);
     manifest
 }
 

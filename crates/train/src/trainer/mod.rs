@@ -285,6 +285,7 @@ impl<D: Device> Trainer<'_, D> {
         let began = Instant::now();
         let step = self.step();
         self.state.elapsed_ms = self.clock.elapsed().as_millis() as u64;
+        self.state.loss_scale = self.training.loss_scale();
         let [params, m, v] = &mut self.buffers;
         self.training.model().read_values(params)?;
         self.training.read_moments(m, v)?;

@@ -11,7 +11,7 @@ use crate::storage::{self, Disk, Lock, Storage};
 use crate::tokenizer::Tokenizer;
 use crate::translate::{layout, refusals};
 use crate::{Error, checkpoint, memory, threads};
-use noam_kernels::device::{Cpu, Device};
+use noam_kernels::device::{Cpu, Device, Precision};
 use noam_model::{Model, Training};
 use rayon::ThreadPool;
 use std::path::Path;
@@ -42,13 +42,15 @@ impl Default for Setup<'static> {
     }
 }
 
-/// New limits for a run that goes on; none: as before.
+/// New limits for a run that goes on, or another precision; none: as before.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Extension {
     /// See [`max_steps`](crate::config::Training::max_steps).
     pub max_steps: Option<u64>,
     /// See [`max_minutes`](crate::config::Training::max_minutes).
     pub max_minutes: Option<f64>,
+    /// See [`precision`](crate::config::Training::precision).
+    pub precision: Option<Precision>,
 }
 
 /// What a checkpoint gives back.
@@ -77,10 +79,11 @@ impl<'s, D: Device> Trainer<'s, D> {
     /// checkpoints, and writes down what is to be done. [`Trainer::run`] does it.
     ///
     /// # Errors
-    /// [`Error::RunExists`]; all that can be wrong with configuration, data, disk and memory; [`Error::Stopped`], while nothing is
+    /// [`Error::RunExists`]; [`Error::Precision`]; all that can be wrong with configuration, data, disk and memory; [`Error::Stopped`], while nothing is
     /// written yet.
     pub fn start_on(device: D, mut config: RunConfig, run: &Path, setup: Setup<'s>) -> Result<Self, Error> {
         config.validate()?;
+        check_precision(&device, &config)?;
         if run::exists(setup.storage, run)? {
             return Err(Error::RunExists { path: run.to_path_buf() });
         }
@@ -102,10 +105,10 @@ impl<'s, D: Device> Trainer<'s, D> {
     }
 
     /// Goes on with the run in `run` from its newest checkpoint that is whole, or from the start if it has none yet. The device
-    /// may be another than before: in f32 the bits are the same.
+    /// may be another than before: in f32 the bits are the same. So may the precision.
     ///
     /// # Errors
-    /// [`Error::NotARun`]; [`Error::DataChanged`] and [`Error::ConfigChanged`] if the checkpoint belongs to others; files
+    /// [`Error::NotARun`]; [`Error::Precision`]; [`Error::DataChanged`] and [`Error::ConfigChanged`] if the checkpoint belongs to others; files
     /// that are missing or damaged; [`Error::Stopped`], the run being as it was.
     pub fn resume_on(device: D, run: &Path, extension: Extension, setup: Setup<'s>) -> Result<Self, Error> {
         let storage = setup.storage;
@@ -115,7 +118,9 @@ impl<'s, D: Device> Trainer<'s, D> {
         let before = config.clone();
         config.training.max_steps = extension.max_steps.or(config.training.max_steps);
         config.training.max_minutes = extension.max_minutes.or(config.training.max_minutes);
+        config.training.precision = extension.precision.unwrap_or(config.training.precision);
         config.validate()?;
+        check_precision(&device, &config)?;
         let pool = threads(setup.threads)?;
         let tokenizer = Tokenizer::load(&run.join(run::TOKENIZER_FILE))?;
         let data = pool.install(|| data::load(&config, Some(tokenizer), setup.stop))?;
@@ -167,7 +172,7 @@ impl<'s, D: Device> Trainer<'s, D> {
 
     fn begin_session(&mut self) -> Result<(), Error> {
         let threads = self.pool.as_ref().map_or(1, ThreadPool::current_num_threads);
-        self.manifest.begin_session(self.step(), threads);
+        self.manifest.begin_session(self.step(), threads, self.config.training.precision);
         self.manifest.write(self.storage, &self.run)
     }
 
@@ -212,7 +217,11 @@ impl<'s, D: Device> Trainer<'s, D> {
         let (training, state) = match saved {
             Some(Saved { step, params, m, v, state }) => {
                 let model = Model::from_values(device, model_config, &params)?;
-                (Training::resume(model, config.adam(), step, &m, &v)?, state)
+                let mut training = Training::resume(model, config.adam(), step, &m, &v)?;
+                if let Some(scale) = state.loss_scale {
+                    training.set_loss_scale(scale);
+                }
+                (training, state)
             }
             None => {
                 let model = Model::new(device, model_config, seed)?;
@@ -227,6 +236,7 @@ impl<'s, D: Device> Trainer<'s, D> {
                     best: None,
                     schedule: config.schedule,
                     feedback: config.training.feedback.map(Rule::new).transpose()?,
+                    loss_scale: None,
                     data: data.info.digest.clone(),
                     config: config.digest()?,
                 };
@@ -262,6 +272,12 @@ impl<'s, D: Device> Trainer<'s, D> {
             notes,
         })
     }
+}
+
+/// That the device computes as the configuration says.
+fn check_precision<D: Device>(device: &D, config: &RunConfig) -> Result<(), Error> {
+    let (got, want) = (device.precision(), config.training.precision);
+    if got == want { Ok(()) } else { Err(Error::Precision { got, want }) }
 }
 
 /// Bytes that a run takes, rather too many than too few: values of the model (in training, for checkpoints, and once more when

@@ -5,6 +5,7 @@
 use crate::batch::Position;
 use crate::config::Feedback;
 use crate::{Error, run::Number};
+use noam_model::LossScale;
 use noam_schedule::feedback::{Hypergradient, ReduceOnPlateau};
 use noam_schedule::{Schedule, Spec, Step};
 use serde::{Deserialize, Serialize};
@@ -37,6 +38,9 @@ pub struct State {
     /// The feedback rule.
     #[serde(with = "as_toml::option")]
     pub feedback: Option<Rule>,
+    /// The scale of the loss, in f16.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss_scale: Option<LossScale>,
     /// Digest of the data.
     pub data: String,
     /// Digest of the configuration.

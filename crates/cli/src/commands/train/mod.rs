@@ -14,7 +14,7 @@ use noam_kernels::device::Device;
 use noam_train::run::{self, Manifest};
 use noam_train::storage::Disk;
 use noam_train::trainer::{End, Extension, Report, Setup, Summary};
-use noam_train::{Error, Trainer, checkpoint};
+use noam_train::{Error, RunConfig, Trainer, checkpoint};
 
 use super::device::{self, Opened};
 use crate::args::TrainArgs;
@@ -36,10 +36,19 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     let stop = signals::watch().context("cannot watch for signals")?;
     let threads = args.threads.map(|n| usize::try_from(n).unwrap_or(usize::MAX));
     let setup = Setup { threads, stop: &stop, ..Setup::default() };
-    let ended = match device::open(args.device)? {
-        Opened::Cpu(device) => run_on(*device, args, setup),
+    // The configuration says in which precision; a new one is checked before anything is opened.
+    let plan = match &args.run {
+        Some(run) if args.resume => Plan::Resume(run, run::read_config(&Disk, run)?),
+        _ => Plan::Start(request::config(args)?),
+    };
+    let precision = match &plan {
+        Plan::Resume(_, config) => args.precision.unwrap_or(config.training.precision),
+        Plan::Start(config) => config.training.precision,
+    };
+    let ended = match device::open(args.device, precision)? {
+        Opened::Cpu(device) => run_on(*device, args, plan, setup),
         #[cfg(feature = "cuda")]
-        Opened::Cuda(device) => run_on(device, args, setup),
+        Opened::Cuda(device) => run_on(device, args, plan, setup),
     };
     match ended {
         Err(error) if matches!(error.downcast_ref(), Some(Error::Stopped(_))) => report::stopped_early(args),
@@ -47,15 +56,20 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     }
 }
 
-fn run_on<D: Device>(device: D, args: &TrainArgs, setup: Setup<'_>) -> Result<()> {
-    match &args.run {
-        Some(run) if args.resume => resume(device, args, run, setup),
-        _ => start(device, args, setup),
+/// A new run, or one that goes on.
+enum Plan<'a> {
+    Start(RunConfig),
+    Resume(&'a Path, RunConfig),
+}
+
+fn run_on<D: Device>(device: D, args: &TrainArgs, plan: Plan<'_>, setup: Setup<'_>) -> Result<()> {
+    match plan {
+        Plan::Start(config) => start(device, args, config, setup),
+        Plan::Resume(run, config) => resume(device, args, run, &config, setup),
     }
 }
 
-fn start<D: Device>(device: D, args: &TrainArgs, setup: Setup<'_>) -> Result<()> {
-    let config = request::config(args)?;
+fn start<D: Device>(device: D, args: &TrainArgs, config: RunConfig, setup: Setup<'_>) -> Result<()> {
     if let Some(run) = args.run.as_ref().filter(|run| run::exists(&Disk, run).unwrap_or(false)) {
         return Err(Error::RunExists { path: run.clone() }.into());
     }
@@ -76,14 +90,13 @@ fn start<D: Device>(device: D, args: &TrainArgs, setup: Setup<'_>) -> Result<()>
     }
 }
 
-fn resume<D: Device>(device: D, args: &TrainArgs, run: &Path, setup: Setup<'_>) -> Result<()> {
-    let config = run::read_config(&Disk, run)?;
+fn resume<D: Device>(device: D, args: &TrainArgs, run: &Path, config: &RunConfig, setup: Setup<'_>) -> Result<()> {
     if let Some(manifest) = run::read_manifest(&Disk, run).ok().filter(|manifest| has_ended(args, manifest)) {
         say(&report::already_ended(run, &manifest));
         return Ok(());
     }
     say(&format!("preparing {}", request::describe_data(&config.data)));
-    let extension = Extension { max_steps: args.max_steps, max_minutes: args.max_minutes };
+    let extension = Extension { max_steps: args.max_steps, max_minutes: args.max_minutes, precision: args.precision };
     train(args, Trainer::resume_on(device, run, extension, setup)?, setup.stop)
 }
 

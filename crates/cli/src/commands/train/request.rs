@@ -46,6 +46,9 @@ pub(super) fn config(args: &TrainArgs) -> Result<RunConfig> {
     if let Some(seed) = args.seed {
         set("training.seed", seed.to_string());
     }
+    if let Some(precision) = args.precision {
+        set("training.precision", quoted(precision.name()));
+    }
     let preset = args.preset.as_deref().map(str::parse).transpose()?;
     Ok(Request { preset, file: args.config.clone(), settings }.resolve()?)
 }

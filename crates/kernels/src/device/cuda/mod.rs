@@ -1,14 +1,17 @@
-//! A CUDA device, in f32: buffers are its memory, operations are launches on one queue, in order.
+//! A CUDA device: buffers are its memory, operations are launches on one queue, in order.
 //!
 //! The host waits for the device where a result comes to the host, and nowhere else: [`Device::download`],
-//! [`Device::total_loss`], [`Device::top_k`] and [`Device::adam_update`]. Kernels are loaded when they are first used; scratch
+//! [`Device::total_loss`], [`Device::top_k_log_softmax`] and [`Device::adam_update`]. Kernels are loaded when they are first used; scratch
 //! grows at the first use of a size, then stays.
 
 mod graphs;
+mod memory;
 mod operations;
 
 pub use graphs::Graphs;
+pub use memory::{Act, ActMut, Activations, Parameters};
 
+use super::Precision;
 use crate::cuda::{Buffer, Fill, Queue, View, ViewMut};
 use crate::{Error, attention, column_sum, cross_entropy, dropout, embedding, grad_norm, layer_norm, matmul, top_k};
 use cudarc::driver::{DeviceRepr, ValidAsZeroBits};
@@ -18,6 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 #[derive(Clone, Debug)]
 pub struct Cuda {
     shared: Arc<Shared>,
+    precision: Precision,
 }
 
 /// Kernels of an operation, from their first use on.
@@ -46,22 +50,34 @@ struct Scratch {
     floats: Buffer<f32>,
     doubles: Buffer<f64>,
     integers: Buffer<u32>,
-    /// The scale of gradients that the cross-entropy reads, and what the host last wrote there.
-    grad_scale: (Buffer<f32>, f32),
+    /// The scale of gradients that the cross-entropy reads.
+    grad_scale: Scalar,
+    /// What undoes the loss's scale.
+    unscale: Scalar,
     /// What Adam reads: the norm and the factor of the gradients.
     words: Buffer<u64>,
     total: Buffer<f64>,
 }
 
-impl Scratch {
-    /// Where the scale of gradients lies. Written only when it changes.
-    fn set_grad_scale(&mut self, scale: f32) -> Result<View<'_>, Error> {
-        let (device, known) = &mut self.grad_scale;
-        if known.to_bits() != scale.to_bits() {
-            device.view_mut().write(&[scale])?;
-            *known = scale;
+/// One value in device memory, and what the host last wrote there.
+#[derive(Debug)]
+struct Scalar {
+    device: Buffer<f32>,
+    known: f32,
+}
+
+impl Scalar {
+    fn zero(queue: &Queue) -> Result<Self, Error> {
+        Ok(Scalar { device: Buffer::zeros(queue, 1)?, known: 0.0 })
+    }
+
+    /// Where it lies, once it is this. Written only when it changes.
+    fn set(&mut self, value: f32) -> Result<View<'_>, Error> {
+        if self.known.to_bits() != value.to_bits() {
+            self.device.view_mut().write(&[value])?;
+            self.known = value;
         }
-        Ok(device.view())
+        Ok(self.device.view())
     }
 }
 
@@ -90,7 +106,7 @@ fn once<T>(cell: &Once<T>, load: impl FnOnce() -> Result<T, Error>) -> Result<&T
 }
 
 impl Cuda {
-    /// The device numbered `ordinal`.
+    /// The device numbered `ordinal`, with activations of f32.
     ///
     /// # Errors
     /// [`Error::NoDriver`] if there is no CUDA driver; [`Error::Driver`] if there is no such device, or it can't be used.
@@ -100,11 +116,13 @@ impl Cuda {
             floats: Buffer::zeros(&queue, 0)?,
             doubles: Buffer::zeros(&queue, 0)?,
             integers: Buffer::zeros(&queue, 0)?,
-            grad_scale: (Buffer::zeros(&queue, 1)?, 0.0),
+            grad_scale: Scalar::zero(&queue)?,
+            unscale: Scalar::zero(&queue)?,
             words: Buffer::zeros(&queue, 2)?,
             total: Buffer::zeros(&queue, 1)?,
         });
         Ok(Cuda {
+            precision: Precision::F32,
             shared: Arc::new(Shared {
                 queue,
                 scratch,
@@ -121,6 +139,11 @@ impl Cuda {
                 top_k: Once::new(),
             }),
         })
+    }
+
+    /// The same device with activations in another precision.
+    pub fn with_precision(self, precision: Precision) -> Self {
+        Cuda { precision, ..self }
     }
 
     /// Its queue.

@@ -1,14 +1,15 @@
 //! The operations of a [`Cuda`] device: each takes its scratch and calls its launcher.
 
 use super::graphs::Graphs;
+use super::memory::{Act, ActMut, Activations, Parameters};
 use super::{Cuda, Scratch, grown};
 use crate::adam::cuda::{CudaAdam, CudaState};
 use crate::adam::{self, Gradients as After, Outcome};
 use crate::attention::cuda as attention;
-use crate::cuda::{Buffer, Indices, View, ViewMut};
+use crate::cuda::{Bf16, Buffer, Element, F16, Indices, View, ViewMut};
 use crate::device::{
-    Attention, Cache, Device, Embedding, Moving, Norm, NormGradients, NormInput, NormOutput, OpTime, Optimized, Span,
-    Targets,
+    Attention, Cache, Device, Embedding, Moving, Norm, NormGradients, NormInput, NormOutput, OpTime, Optimized,
+    Precision, Scaling, Span, Targets,
 };
 use crate::dropout::Dropout;
 use crate::error::check_len;
@@ -22,33 +23,61 @@ fn affine<'a>(norm: &Norm<View<'a>>) -> norm::Affine<'a> {
     norm::Affine { gamma: norm.gamma, beta: norm.beta }
 }
 
-fn output<'a>(out: NormOutput<ViewMut<'a>>) -> norm::Output<'a> {
+fn output<'a, T: Element>(out: NormOutput<ActMut<'a>, ViewMut<'a>>) -> norm::Output<'a, T> {
     let NormOutput { y, mean, rstd } = out;
-    norm::Output { y, mean, rstd }
+    norm::Output { y: y.of(), mean, rstd }
 }
 
-fn backward<'a>(input: NormInput<View<'a>>) -> norm::Backward<'a> {
+fn backward<'a, T: Element>(input: NormInput<Act<'a>, View<'a>>) -> norm::Backward<'a, T> {
     let NormInput { dy, sum, mean, rstd, gamma } = input;
-    norm::Backward { dy, sum, mean, rstd, gamma }
+    norm::Backward { dy: dy.of(), sum: sum.of(), mean, rstd, gamma }
 }
 
-fn gradients<'a>(out: NormGradients<ViewMut<'a>>) -> norm::Gradients<'a> {
+fn gradients<'a, T: Element>(out: NormGradients<ActMut<'a>, ViewMut<'a>>) -> norm::Gradients<'a, T> {
     let NormGradients { dsum, dgamma, dbeta } = out;
-    norm::Gradients { dsum, dgamma, dbeta }
+    norm::Gradients { dsum: dsum.of(), dgamma, dbeta }
+}
+
+/// The expression, with `T` the type of the device's activations.
+macro_rules! typed {
+    ($device:ident, $T:ident => $body:expr) => {
+        match $device.precision {
+            Precision::F32 => {
+                type $T = f32;
+                $body
+            }
+            Precision::Bf16 => {
+                type $T = Bf16;
+                $body
+            }
+            Precision::F16 => {
+                type $T = F16;
+                $body
+            }
+        }
+    };
 }
 
 impl Device for Cuda {
     type Buffer = Buffer<f32>;
+    type Activations = Activations;
+    type Parameters = Parameters;
     type Indices = Indices;
     /// A copy: products take weights as they are.
-    type Packed = Buffer<f32>;
+    type Packed = Activations;
     type View<'a> = View<'a>;
     type ViewMut<'a> = ViewMut<'a>;
+    type Act<'a> = Act<'a>;
+    type ActMut<'a> = ActMut<'a>;
     type Adam = CudaAdam;
     type Graphs = Graphs;
 
     fn another(&self) -> Self {
         self.clone()
+    }
+
+    fn precision(&self) -> Precision {
+        self.precision
     }
 
     /// Nothing: operations run after the calls that enqueue them. A profiler of the device knows more.
@@ -64,7 +93,7 @@ impl Device for Cuda {
         work: impl FnOnce() -> Result<(), E>,
     ) -> Result<(), E> {
         self.queue().set_step(moving.step)?;
-        self.scratch().set_grad_scale(moving.grad_scale)?;
+        self.scratch().grad_scale.set(moving.grad_scale)?;
         graphs.replay(self.queue(), key, work)
     }
 
@@ -87,6 +116,36 @@ impl Device for Cuda {
         self.view(buffer, span).read(values)
     }
 
+    fn activations(&self, len: usize) -> Result<Activations, Error> {
+        typed!(self, T => Activations::zeros::<T>(self.queue(), len))
+    }
+
+    fn parameters(&self, values: &[f32]) -> Result<Parameters, Error> {
+        let copy = match self.precision {
+            Precision::F32 => None,
+            Precision::Bf16 | Precision::F16 => Some(self.activations(values.len())?),
+        };
+        let mut parameters = Parameters { values: self.zeros(values.len())?, copy };
+        self.set_parameters(values, &mut parameters, Span { offset: 0, len: values.len() })?;
+        Ok(parameters)
+    }
+
+    fn set_parameters(&self, values: &[f32], parameters: &mut Parameters, span: Span) -> Result<(), Error> {
+        self.upload(values, &mut parameters.values, span)?;
+        if let Some(copy) = &mut parameters.copy {
+            let [to] = self.split_acts(copy, [span]);
+            typed!(self, T => {
+                let rounded: Vec<T> = values.iter().map(|&value| T::from_f32(value)).collect();
+                to.of::<T>().write(&rounded)
+            })?;
+        }
+        Ok(())
+    }
+
+    fn read_parameters(&self, parameters: &Parameters, span: Span, values: &mut [f32]) -> Result<(), Error> {
+        self.download(&parameters.values, span, values)
+    }
+
     fn indices(&self, len: usize) -> Result<Indices, Error> {
         Indices::new(self.queue(), len)
     }
@@ -95,9 +154,9 @@ impl Device for Cuda {
         indices.set(self.queue(), values)
     }
 
-    fn pack(&self, w: View<'_>, k: usize, n: usize) -> Result<Buffer<f32>, Error> {
+    fn pack(&self, w: Act<'_>, k: usize, n: usize) -> Result<Activations, Error> {
         check_len("matmul", "w", "(N, K)", w.len(), crate::error::product("matmul", "K·N", &[k, n])?)?;
-        let mut packed = Buffer::zeros(self.queue(), w.len())?;
+        let mut packed = self.activations(w.len())?;
         packed.view_mut().copy(w)?;
         Ok(packed)
     }
@@ -114,6 +173,29 @@ impl Device for Cuda {
         view.into_view()
     }
 
+    fn act<'a>(&'a self, activations: &'a Activations, span: Span) -> Act<'a> {
+        activations.view().part(span.offset, span.len)
+    }
+
+    fn split_acts<'a, const N: usize>(&'a self, activations: &'a mut Activations, spans: [Span; N]) -> [ActMut<'a>; N] {
+        activations.view_mut().split(spans.map(|span| (span.offset, span.len)))
+    }
+
+    fn read_act<'a>(&'a self, act: ActMut<'a>) -> Act<'a> {
+        act.into_view()
+    }
+
+    fn parameter<'a>(&'a self, parameters: &'a Parameters, span: Span) -> View<'a> {
+        self.view(&parameters.values, span)
+    }
+
+    fn weight<'a>(&'a self, parameters: &'a Parameters, span: Span) -> Act<'a> {
+        match &parameters.copy {
+            Some(copy) => self.act(copy, span),
+            None => Act::from(self.parameter(parameters, span)),
+        }
+    }
+
     fn fill(&self, view: ViewMut<'_>, value: f32) -> Result<(), Error> {
         self.fill()?.fill(self.queue(), view, value)
     }
@@ -121,39 +203,53 @@ impl Device for Cuda {
     fn matmul(
         &self,
         shape: Shape,
-        a: Lhs<View<'_>>,
-        b: Rhs<View<'_>, &Buffer<f32>>,
+        a: Lhs<Act<'_>>,
+        b: Rhs<Act<'_>, &Activations>,
         start: Start,
-        epilogue: Epilogue<View<'_>>,
+        epilogue: Epilogue<Act<'_>, View<'_>>,
+        c: ActMut<'_>,
+    ) -> Result<(), Error> {
+        typed!(self, T => {
+            let (a, b) = (a.map(Act::of::<T>), unpacked::<T>(b));
+            let epilogue = epilogue.map(Act::of::<T>, |bias| bias);
+            self.matmul()?.matmul(self.queue(), shape, a, b, start, epilogue, c.of())
+        })
+    }
+
+    fn matmul_to_f32(
+        &self,
+        shape: Shape,
+        a: Lhs<Act<'_>>,
+        b: Rhs<Act<'_>, &Activations>,
+        start: Start,
         c: ViewMut<'_>,
     ) -> Result<(), Error> {
-        let b = match b {
-            Rhs::Rows(b) => Rhs::Rows(b),
-            Rhs::Transposed(b) => Rhs::Transposed(b),
-            Rhs::Packed(b) => Rhs::Packed(b.view()),
-        };
-        self.matmul()?.matmul(self.queue(), shape, a, b, start, epilogue, c)
+        typed!(self, T => {
+            let (a, b) = (a.map(Act::of::<T>), unpacked::<T>(b));
+            self.matmul()?.matmul_to_f32(self.queue(), shape, a, b, start, Epilogue::None, c)
+        })
     }
 
-    fn column_sum(&self, dy: View<'_>, db: ViewMut<'_>) -> Result<(), Error> {
+    fn column_sum(&self, dy: Act<'_>, db: ViewMut<'_>) -> Result<(), Error> {
         let len = column_sum::scratch_len(dy.len() / db.len().max(1), db.len())?;
         let scratch = &mut *self.scratch();
-        self.column_sum()?.column_sum(self.queue(), dy, grown(self.queue(), &mut scratch.floats, len)?, db)
+        let scratch = grown(self.queue(), &mut scratch.floats, len)?;
+        typed!(self, T => self.column_sum()?.column_sum(self.queue(), dy.of::<T>(), scratch, db))
     }
 
-    fn dropout(&self, x: ViewMut<'_>, c: usize, dropout: Dropout) -> Result<(), Error> {
-        self.dropout()?.apply(self.queue(), x, c, dropout)
+    fn dropout(&self, x: ActMut<'_>, c: usize, dropout: Dropout) -> Result<(), Error> {
+        typed!(self, T => self.dropout()?.apply(self.queue(), x.of::<T>(), c, dropout))
     }
 
     fn embedding_forward(
         &self,
         input: Embedding<'_, View<'_>, Indices>,
         dropout: Dropout,
-        y: ViewMut<'_>,
+        y: ActMut<'_>,
     ) -> Result<(), Error> {
         let Embedding { dims, ids, lengths, table, positions, offset, scale } = input;
         let tables = embedding::cuda::Tables { table, positions, offset, scale };
-        self.embedding()?.forward(self.queue(), dims, ids, lengths, tables, dropout, y)
+        typed!(self, T => self.embedding()?.forward(self.queue(), dims, ids, lengths, tables, dropout, y.of::<T>()))
     }
 
     fn embedding_backward(
@@ -161,7 +257,7 @@ impl Device for Cuda {
         dims: embedding::Dims,
         ids: &Indices,
         lengths: &Indices,
-        dy: View<'_>,
+        dy: Act<'_>,
         scale: f32,
         dropout: Dropout,
         dtable: ViewMut<'_>,
@@ -169,124 +265,155 @@ impl Device for Cuda {
         let len = embedding::cuda::scratch_len(ids.host().len());
         let scratch = &mut *self.scratch();
         let scratch = grown(self.queue(), &mut scratch.integers, len)?;
-        self.embedding()?.backward(self.queue(), dims, ids, lengths, dy, scale, dropout, dtable, scratch)
+        let (kernels, queue) = (self.embedding()?, self.queue());
+        typed!(self, T => {
+            kernels.backward(queue, dims, ids, lengths, dy.of::<T>(), scale, dropout, dtable, scratch)
+        })
     }
 
-    fn layer_norm(&self, x: View<'_>, norm: Norm<View<'_>>, out: NormOutput<ViewMut<'_>>) -> Result<(), Error> {
-        self.layer_norm()?.forward(self.queue(), x, affine(&norm), norm.eps, output(out))
+    fn layer_norm(
+        &self,
+        x: Act<'_>,
+        norm: Norm<View<'_>>,
+        out: NormOutput<ActMut<'_>, ViewMut<'_>>,
+    ) -> Result<(), Error> {
+        let (kernels, eps) = (self.layer_norm()?, norm.eps);
+        typed!(self, T => kernels.forward(self.queue(), x.of::<T>(), affine(&norm), eps, output(out)))
     }
 
     fn layer_norm_backward(
         &self,
-        input: NormInput<View<'_>>,
+        input: NormInput<Act<'_>, View<'_>>,
         write: Write,
-        out: NormGradients<ViewMut<'_>>,
+        out: NormGradients<ActMut<'_>, ViewMut<'_>>,
     ) -> Result<(), Error> {
         let len = layer_norm::scratch_len(input.mean.len(), input.gamma.len());
         let scratch = &mut *self.scratch();
         let scratch = grown(self.queue(), &mut scratch.floats, len)?;
-        self.layer_norm()?.backward(self.queue(), backward(input), write, gradients(out), scratch)
+        let kernels = self.layer_norm()?;
+        typed!(self, T => kernels.backward(self.queue(), backward::<T>(input), write, gradients(out), scratch))
     }
 
     fn residual_layer_norm(
         &self,
-        x: View<'_>,
-        sum: ViewMut<'_>,
+        x: Act<'_>,
+        sum: ActMut<'_>,
         dropout: Dropout,
         norm: Norm<View<'_>>,
-        out: NormOutput<ViewMut<'_>>,
+        out: NormOutput<ActMut<'_>, ViewMut<'_>>,
     ) -> Result<(), Error> {
         let kernels = self.layer_norm()?;
-        kernels.residual_forward(self.queue(), x, sum, dropout, affine(&norm), norm.eps, output(out))
+        let (affine, eps) = (affine(&norm), norm.eps);
+        typed!(self, T => {
+            kernels.residual_forward(self.queue(), x.of::<T>(), sum.of(), dropout, affine, eps, output(out))
+        })
     }
 
     fn residual_layer_norm_backward(
         &self,
-        input: NormInput<View<'_>>,
+        input: NormInput<Act<'_>, View<'_>>,
         dropout: Dropout,
         write: Write,
-        out: NormGradients<ViewMut<'_>>,
-        dsub: ViewMut<'_>,
+        out: NormGradients<ActMut<'_>, ViewMut<'_>>,
+        dsub: ActMut<'_>,
     ) -> Result<(), Error> {
         let len = layer_norm::scratch_len(input.mean.len(), input.gamma.len());
         let scratch = &mut *self.scratch();
         let scratch = grown(self.queue(), &mut scratch.floats, len)?;
-        let (kernels, input, out) = (self.layer_norm()?, backward(input), gradients(out));
-        kernels.residual_backward(self.queue(), input, dropout, write, out, dsub, scratch)
+        let kernels = self.layer_norm()?;
+        typed!(self, T => {
+            let (input, out) = (backward::<T>(input), gradients(out));
+            kernels.residual_backward(self.queue(), input, dropout, write, out, dsub.of(), scratch)
+        })
     }
 
     fn self_attention(
         &self,
         attention: Attention<'_, Indices>,
-        qkv: View<'_>,
-        o: ViewMut<'_>,
+        qkv: Act<'_>,
+        o: ActMut<'_>,
         lse: ViewMut<'_>,
     ) -> Result<(), Error> {
-        let inputs = attention::Inputs::Packed { qkv };
-        self.attention()?.forward(self.queue(), &attention, inputs, attention::Output { o, lse })
+        typed!(self, T => {
+            let (inputs, out) = (attention::Inputs::Packed { qkv: qkv.of::<T>() }, attention::Output { o: o.of(), lse });
+            self.attention()?.forward(self.queue(), &attention, inputs, out)
+        })
     }
 
     fn self_attention_backward(
         &self,
         attention: Attention<'_, Indices>,
-        d_o: View<'_>,
-        qkv: View<'_>,
-        o: View<'_>,
+        d_o: Act<'_>,
+        qkv: Act<'_>,
+        o: Act<'_>,
         lse: View<'_>,
-        dqkv: ViewMut<'_>,
+        dqkv: ActMut<'_>,
     ) -> Result<(), Error> {
-        let saved = attention::Saved { o, lse, d_o };
-        let gradients = attention::Gradients::Packed { dqkv };
-        self.attention_backward(attention, attention::Inputs::Packed { qkv }, saved, gradients)
+        typed!(self, T => {
+            let saved = attention::Saved { o: o.of::<T>(), lse, d_o: d_o.of() };
+            let gradients = attention::Gradients::Packed { dqkv: dqkv.of() };
+            self.attention_backward(attention, attention::Inputs::Packed { qkv: qkv.of() }, saved, gradients)
+        })
     }
 
     fn cross_attention(
         &self,
         attention: Attention<'_, Indices>,
-        q: View<'_>,
-        kv: View<'_>,
-        o: ViewMut<'_>,
+        q: Act<'_>,
+        kv: Act<'_>,
+        o: ActMut<'_>,
         lse: ViewMut<'_>,
     ) -> Result<(), Error> {
-        let inputs = attention::Inputs::Cross { q, kv };
-        self.attention()?.forward(self.queue(), &attention, inputs, attention::Output { o, lse })
+        typed!(self, T => {
+            let inputs = attention::Inputs::Cross { q: q.of::<T>(), kv: kv.of() };
+            self.attention()?.forward(self.queue(), &attention, inputs, attention::Output { o: o.of(), lse })
+        })
     }
 
     fn cross_attention_backward(
         &self,
         attention: Attention<'_, Indices>,
-        d_o: View<'_>,
-        q: View<'_>,
-        kv: View<'_>,
-        o: View<'_>,
+        d_o: Act<'_>,
+        q: Act<'_>,
+        kv: Act<'_>,
+        o: Act<'_>,
         lse: View<'_>,
-        dq: ViewMut<'_>,
-        dkv: ViewMut<'_>,
+        dq: ActMut<'_>,
+        dkv: ActMut<'_>,
     ) -> Result<(), Error> {
-        let saved = attention::Saved { o, lse, d_o };
-        let gradients = attention::Gradients::Cross { dq, dkv };
-        self.attention_backward(attention, attention::Inputs::Cross { q, kv }, saved, gradients)
+        typed!(self, T => {
+            let saved = attention::Saved { o: o.of::<T>(), lse, d_o: d_o.of() };
+            let gradients = attention::Gradients::Cross { dq: dq.of(), dkv: dkv.of() };
+            let inputs = attention::Inputs::Cross { q: q.of(), kv: kv.of() };
+            self.attention_backward(attention, inputs, saved, gradients)
+        })
     }
 
     fn self_attention_weights(
         &self,
         attention: Attention<'_, Indices>,
-        qkv: View<'_>,
+        qkv: Act<'_>,
         lse: View<'_>,
         weights: ViewMut<'_>,
     ) -> Result<(), Error> {
-        self.attention()?.weights(self.queue(), &attention, attention::Inputs::Packed { qkv }, lse, weights)
+        typed!(self, T => {
+            let inputs = attention::Inputs::Packed { qkv: qkv.of::<T>() };
+            self.attention()?.weights(self.queue(), &attention, inputs, lse, weights)
+        })
     }
 
     fn cross_attention_weights(
         &self,
         attention: Attention<'_, Indices>,
-        q: View<'_>,
-        kv: View<'_>,
+        q: Act<'_>,
+        kv: Act<'_>,
         lse: View<'_>,
         weights: ViewMut<'_>,
     ) -> Result<(), Error> {
-        self.attention()?.weights(self.queue(), &attention, attention::Inputs::Cross { q, kv }, lse, weights)
+        typed!(self, T => {
+            let inputs = attention::Inputs::Cross { q: q.of::<T>(), kv: kv.of() };
+            self.attention()?.weights(self.queue(), &attention, inputs, lse, weights)
+        })
     }
 
     fn cached_attention(
@@ -294,11 +421,14 @@ impl Device for Cuda {
         cache_dims: Cache,
         n_heads: usize,
         at: usize,
-        qkv: View<'_>,
-        cache: ViewMut<'_>,
-        out: ViewMut<'_>,
+        qkv: Act<'_>,
+        cache: ActMut<'_>,
+        out: ActMut<'_>,
     ) -> Result<(), Error> {
-        self.decode()?.cached_attention(self.queue(), cache_dims, n_heads, at, qkv, (cache, out))
+        let kernels = self.decode()?;
+        typed!(self, T => {
+            kernels.cached_attention(self.queue(), cache_dims, n_heads, at, qkv.of::<T>(), (cache.of(), out.of()))
+        })
     }
 
     fn reorder_cache(
@@ -306,28 +436,30 @@ impl Device for Cuda {
         cache_dims: Cache,
         len: usize,
         parents: &Indices,
-        from: View<'_>,
-        to: ViewMut<'_>,
+        from: Act<'_>,
+        to: ActMut<'_>,
     ) -> Result<(), Error> {
-        self.decode()?.reorder_cache(self.queue(), cache_dims, len, parents, from, to)
+        let kernels = self.decode()?;
+        typed!(self, T => kernels.reorder_cache(self.queue(), cache_dims, len, parents, from.of::<T>(), to.of()))
     }
 
     fn cross_entropy(
         &self,
-        logits: ViewMut<'_>,
+        logits: ActMut<'_>,
         v: usize,
         targets: Targets<'_, Indices>,
         grad_scale: f32,
         loss: ViewMut<'_>,
     ) -> Result<(), Error> {
         let scratch = &mut *self.scratch();
-        let grad_scale = scratch.set_grad_scale(grad_scale)?;
-        self.cross_entropy()?.forward_backward(self.queue(), logits, v, &targets, grad_scale, loss)
+        let grad_scale = scratch.grad_scale.set(grad_scale)?;
+        let kernels = self.cross_entropy()?;
+        typed!(self, T => kernels.forward_backward(self.queue(), logits.of::<T>(), v, &targets, grad_scale, loss))
     }
 
     fn cross_entropy_evaluate(
         &self,
-        logits: View<'_>,
+        logits: Act<'_>,
         v: usize,
         targets: Targets<'_, Indices>,
         loss: ViewMut<'_>,
@@ -335,7 +467,8 @@ impl Device for Cuda {
     ) -> Result<(), Error> {
         let scratch = &mut *self.scratch();
         let hit = grown(self.queue(), &mut scratch.integers, loss.len())?;
-        self.cross_entropy()?.evaluate(self.queue(), logits, v, &targets, (loss, nll, hit))
+        let kernels = self.cross_entropy()?;
+        typed!(self, T => kernels.evaluate(self.queue(), logits.of::<T>(), v, &targets, (loss, nll, hit)))
     }
 
     fn total_loss(&self, loss: View<'_>) -> Result<f64, Error> {
@@ -346,23 +479,29 @@ impl Device for Cuda {
         Ok(total[0])
     }
 
-    fn log_softmax(&self, logits: ViewMut<'_>, v: usize) -> Result<(), Error> {
-        self.cross_entropy()?.log_softmax_rows(self.queue(), logits, v)
-    }
-
-    fn top_k(
+    fn top_k_log_softmax(
         &self,
-        scores: View<'_>,
+        logits: ActMut<'_>,
         v: usize,
         k: usize,
         values: &mut [f32],
         indices: &mut [u32],
     ) -> Result<(), Error> {
+        // Log-probabilities are f32 whatever the logits are: in 16 bits many would be equal, and their sums of no use.
+        let len = logits.len().checked_add(values.len()).ok_or(Error::Size {
+            op: "top_k",
+            what: "N·(V + k)",
+            got: usize::MAX,
+            limit: "a number of values that fits in memory",
+        })?;
         let Scratch { floats, integers, .. } = &mut *self.scratch();
-        let mut best = grown(self.queue(), floats, values.len())?;
+        let [mut scores, mut best] =
+            grown(self.queue(), floats, len)?.split([(0, logits.len()), (logits.len(), values.len())]);
+        let (kernels, logits) = (self.cross_entropy()?, logits.into_view());
+        typed!(self, T => kernels.log_softmax(self.queue(), logits.of::<T>(), v, scores.reborrow()))?;
         let mut places = grown(self.queue(), integers, indices.len())?;
         let out = top_k::cuda::CudaOutput { values: best.reborrow(), indices: places.reborrow() };
-        self.top_k()?.top_k(self.queue(), scores, v, k, out)?;
+        self.top_k()?.top_k(self.queue(), scores.as_view(), v, k, out)?;
         best.as_view().read(values)?;
         places.as_view().read(indices)
     }
@@ -379,27 +518,40 @@ impl Device for Cuda {
         &self,
         adam: &mut CudaAdam,
         schedule: &S,
-        max_norm: f64,
-        state: Optimized<'_, Buffer<f32>>,
+        scaling: Scaling,
+        state: Optimized<'_, Parameters, Buffer<f32>>,
     ) -> Result<(f64, Outcome), Error> {
-        let Optimized { params, grads, m, v } = state;
-        let Scratch { doubles, words, .. } = &mut *self.scratch();
+        let Optimized { params: Parameters { values, copy }, grads, m, v } = state;
+        let Scaling { unscale, max_norm } = scaling;
+        let Scratch { doubles, words, unscale: known, .. } = &mut *self.scratch();
         let sums = grown(self.queue(), doubles, grad_norm::cuda::scratch_len(grads.len()))?;
         adam.prepare(schedule)?;
-        self.grad_norm()?.clip(self.queue(), grads.view(), max_norm, None, sums, words.view_mut())?;
-        let [params, grads, m, v] = [params, grads, m, v].map(Buffer::view_mut);
-        adam.enqueue(self.queue(), &words.view(), After::Clear, CudaState { params, grads, m, v })?;
+        let unscale = known.set(unscale)?;
+        self.grad_norm()?.clip(self.queue(), grads.view(), max_norm, Some(unscale), sums, words.view_mut())?;
+        let state = CudaState { params: values.view_mut(), grads: grads.view_mut(), m: m.view_mut(), v: v.view_mut() };
+        match copy {
+            Some(copy) => typed!(self, T => {
+                let copy = copy.view_mut().of::<T>();
+                adam.enqueue_with_copy(self.queue(), &words.view(), After::Clear, state, copy)
+            })?,
+            None => adam.enqueue(self.queue(), &words.view(), After::Clear, state)?,
+        }
         adam.outcome()
     }
 }
 
+/// A packed weight is a copy as it is.
+fn unpacked<'a, T: Element>(b: Rhs<Act<'a>, &'a Activations>) -> Rhs<View<'a, T>, View<'a, T>> {
+    b.map(Act::of, |packed| packed.view().of())
+}
+
 impl Cuda {
-    fn attention_backward(
+    fn attention_backward<T: Element>(
         &self,
         attention: Attention<'_, Indices>,
-        inputs: attention::Inputs<'_>,
-        saved: attention::Saved<'_>,
-        gradients: attention::Gradients<'_>,
+        inputs: attention::Inputs<'_, T>,
+        saved: attention::Saved<'_, T>,
+        gradients: attention::Gradients<'_, T>,
     ) -> Result<(), Error> {
         let scratch = &mut *self.scratch();
         let len = attention::backward_scratch_len(&attention.dims);

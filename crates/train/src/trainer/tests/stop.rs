@@ -112,7 +112,7 @@ fn a_run_that_was_not_ready_is_as_if_it_had_not_been_called() {
     train(&RunConfig { training: Training { max_steps: Some(3), ..config.training.clone() }, ..config }, &run, 1);
     let before = files(&run);
     assert!(before.contains_key(&run.join(CONFIG_FILE)));
-    let longer = Extension { max_steps: Some(4), max_minutes: None };
+    let longer = Extension { max_steps: Some(4), ..Extension::default() };
     assert!(matches!(Trainer::resume(&run, longer, stopped), Err(Error::Stopped(_))));
     assert_eq!(files(&run), before);
     let mut trainer = Trainer::resume(&run, longer, setup(1)).unwrap();
