@@ -8,7 +8,7 @@ use crate::params::{LayerNorm, Layout, Linear};
 use crate::plan::{EndActs, NormActs, Plan};
 use crate::{Config, Error, Norm};
 use noam_kernels::attention::{Dims, Mask};
-use noam_kernels::device::{self, Attention, Device, NormGradients, NormInput, NormOutput, Span};
+use noam_kernels::device::{self, Attention, Device, LinearSizes, NormGradients, NormInput, NormOutput, Span};
 use noam_kernels::dropout::Dropout;
 use noam_kernels::layer_norm::Write;
 use noam_kernels::matmul::{Epilogue, Lhs, Rhs, Shape, Start};
@@ -180,11 +180,10 @@ impl<'a, D: Device> Engine<'a, D> {
         grads: &mut D::Buffer,
     ) -> Result<(), Error> {
         let d = self.device;
-        let shape = Shape { m: layer.d_out, n: layer.d_in, k: n };
+        let sizes = LinearSizes { rows: n, d_out: layer.d_out, d_in: layer.d_in };
         let (x, dy) = (d.act(self.arena, x), d.act(self.arena, dy));
         let [dw, db] = d.split(grads, [layer.weight, layer.bias]);
-        d.matmul_to_f32(shape, Lhs::Transposed(dy), Rhs::Rows(x), Start::Accumulate, dw)?;
-        Ok(d.column_sum(dy, db)?)
+        Ok(d.linear_gradients(sizes, dy, x, dw, db)?)
     }
 
     /// `dx = dy W`, or added to `dx`.

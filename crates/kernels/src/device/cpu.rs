@@ -2,8 +2,8 @@
 
 use super::profile::{Op, OpTime};
 use super::{
-    Attention, Cache, Device, Embedding, Moving, Norm, NormGradients, NormInput, NormOutput, Optimized, Precision,
-    Scaling, Span, Targets,
+    Attention, Cache, Device, Embedding, LinearSizes, Moving, Norm, NormGradients, NormInput, NormOutput, Optimized,
+    Precision, Scaling, Span, Targets,
 };
 use crate::adam::{self, Adam, GradScale, Gradients as Cleared, Outcome};
 use crate::attention::{self, Decode, Gradients, Inputs, Rows, Saved};
@@ -253,9 +253,19 @@ impl Device for Cpu {
         self.matmul(shape, a, b, start, Epilogue::None, c)
     }
 
-    fn column_sum(&self, dy: &[f32], db: &mut [f32]) -> Result<(), Error> {
+    fn linear_gradients(
+        &self,
+        LinearSizes { rows, d_out, d_in }: LinearSizes,
+        dy: &[f32],
+        x: &[f32],
+        dw: &mut [f32],
+        db: &mut [f32],
+    ) -> Result<(), Error> {
+        check_len("matmul", "db", "(M)", db.len(), d_out)?;
+        let shape = Shape { m: d_out, n: d_in, k: rows };
+        self.matmul_to_f32(shape, Lhs::Transposed(dy), Rhs::Rows(x), Start::Accumulate, dw)?;
         self.timed(Op::ColumnSum, || {
-            let len = column_sum::scratch_len(dy.len() / db.len().max(1), db.len())?;
+            let len = column_sum::scratch_len(rows, d_out)?;
             self.with_floats(len, |scratch| column_sum::column_sum(dy, scratch, db))
         })
     }

@@ -179,6 +179,17 @@ pub struct Scaling {
     pub max_norm: f64,
 }
 
+/// The sizes of a linear layer, `y = x Wᵀ + b`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinearSizes {
+    /// Rows of `x` and `y`: N.
+    pub rows: usize,
+    /// Columns of `y`, and rows of the weights.
+    pub d_out: usize,
+    /// Columns of `x` and of the weights.
+    pub d_in: usize,
+}
+
 /// What changes from one training pass to the next while shapes and memory stay.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Moving {
@@ -313,8 +324,16 @@ pub trait Device: Debug + Send {
         start: Start,
         c: Self::ViewMut<'_>,
     ) -> Result<(), Error>;
-    /// [`crate::column_sum`]: adds the columns of `dy`, (N, C), to `db`.
-    fn column_sum(&self, dy: Self::Act<'_>, db: Self::ViewMut<'_>) -> Result<(), Error>;
+    /// A linear layer's gradients: `dw += dyᵀ x`, (C, K), by [`crate::matmul`], and `db += sum of dy's rows`, (C), by
+    /// [`crate::column_sum`]; `dy` (N, C), `x` (N, K). K is at least 1.
+    fn linear_gradients(
+        &self,
+        sizes: LinearSizes,
+        dy: Self::Act<'_>,
+        x: Self::Act<'_>,
+        dw: Self::ViewMut<'_>,
+        db: Self::ViewMut<'_>,
+    ) -> Result<(), Error>;
     /// [`crate::dropout`], in place.
     fn dropout(&self, x: Self::ActMut<'_>, c: usize, dropout: Dropout) -> Result<(), Error>;
 

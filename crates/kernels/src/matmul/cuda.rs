@@ -8,6 +8,8 @@ mod tile;
 use super::{Epilogue, Lhs, OP, Rhs, Shape, Start, check};
 use crate::Error;
 use crate::cuda::{Element, Module, Queue, View, ViewMut, driver, int};
+use crate::device::LinearSizes;
+use crate::error::check_len;
 use cudarc::driver::{CudaFunction, LaunchConfig, PushKernelArg};
 use tile::Tile;
 
@@ -26,6 +28,12 @@ pub struct Kernels {
 }
 
 type Operands<'a, T> = (Lhs<View<'a, T>>, Rhs<View<'a, T>, View<'a, T>>);
+
+/// What a launch ends with: an epilogue, or none and the sums of A's columns beside the product.
+enum End<'a, T> {
+    Epilogue(Epilogue<View<'a, T>, View<'a>>),
+    ColumnSums(ViewMut<'a>),
+}
 
 /// Those of a type.
 #[derive(Debug)]
@@ -98,7 +106,7 @@ impl Kernels {
         epilogue: Epilogue<View<'_, T>, View<'_>>,
         c: ViewMut<'_, T>,
     ) -> Result<(), Error> {
-        self.launch(queue, None, shape, (a, b), start, epilogue, c)
+        self.launch(queue, None, shape, (a, b), start, End::Epilogue(epilogue), c)
     }
 
     /// The same with C in f32, whatever the operands are: for gradients of weights, which add up.
@@ -116,7 +124,48 @@ impl Kernels {
         epilogue: Epilogue<View<'_, T>, View<'_>>,
         c: ViewMut<'_>,
     ) -> Result<(), Error> {
-        self.launch(queue, None, shape, (a, b), start, epilogue, c)
+        self.launch(queue, None, shape, (a, b), start, End::Epilogue(epilogue), c)
+    }
+
+    /// A linear layer's gradients: `dw += dyᵀ x`, as [`matmul`](super::matmul) of a transposed operand adds, and `db += sum of
+    /// dy's rows`, as [`column_sum`](crate::column_sum::column_sum) adds; in f32 with the bits of both. One launch, which reads
+    /// dy once for both.
+    ///
+    /// # Shapes
+    /// `dy` (N, C), `x` (N, K), `dw` (C, K), `db` (C).
+    ///
+    /// # Errors
+    /// As [`Kernels::matmul`], with dy as `a`, x as `b` and dw as `c`; [`Error::Length`] also for `db`.
+    pub fn linear_gradients<T: Element>(
+        &self,
+        queue: &Queue,
+        sizes: LinearSizes,
+        dy: View<'_, T>,
+        x: View<'_, T>,
+        dw: ViewMut<'_>,
+        db: ViewMut<'_>,
+    ) -> Result<(), Error> {
+        self.launch_gradients(queue, None, sizes, (dy, x), dw, db)
+    }
+
+    /// By the tile of this number, as [`Kernels::launch`].
+    fn launch_gradients<T: Element>(
+        &self,
+        queue: &Queue,
+        tile: Option<usize>,
+        LinearSizes { rows, d_out, d_in }: LinearSizes,
+        (dy, x): (View<'_, T>, View<'_, T>),
+        dw: ViewMut<'_>,
+        db: ViewMut<'_>,
+    ) -> Result<(), Error> {
+        check_len(OP, "db", "(M)", db.len(), d_out)?;
+        if d_in == 0 {
+            // There are no tiles of C whose blocks would add up.
+            return Err(Error::Size { op: OP, what: "N", got: 0, limit: "at least 1, where columns are summed" });
+        }
+        let shape = Shape { m: d_out, n: d_in, k: rows };
+        let operands = (Lhs::Transposed(dy), Rhs::Rows(x));
+        self.launch(queue, tile, shape, operands, Start::Accumulate, End::ColumnSums(db), dw)
     }
 
     /// By the tile of this number; by the one that suits the shape if that is `None`. `C` is T or f32.
@@ -128,7 +177,7 @@ impl Kernels {
         shape: Shape,
         (a, b): Operands<'_, T>,
         start: Start,
-        epilogue: Epilogue<View<'_, T>, View<'_>>,
+        mut end: End<'_, T>,
         mut c: ViewMut<'_, C>,
     ) -> Result<(), Error> {
         let b = match b {
@@ -136,7 +185,10 @@ impl Kernels {
             Rhs::Transposed(b) | Rhs::Packed(b) => Rhs::Transposed(b),
         };
         let len = |view: View<'_, T>| view.len();
-        let lengths = epilogue.map(len, |bias| bias.len());
+        let lengths = match &end {
+            End::Epilogue(epilogue) => epilogue.map(len, |bias| bias.len()),
+            End::ColumnSums(_) => Epilogue::None,
+        };
         check(shape, a.map(len), b.map(len, |_| [0; 2]), lengths, c.len())?;
         let (a, a_transposed) = match a {
             Lhs::Rows(a) => (a, 0),
@@ -148,10 +200,13 @@ impl Kernels {
         };
         a.check_queue(OP, "a", queue)?;
         b.check_queue(OP, "b", queue)?;
-        match epilogue {
-            Epilogue::None => {}
-            Epilogue::Bias(bias) | Epilogue::BiasRelu(bias) => bias.check_queue(OP, "bias", queue)?,
-            Epilogue::ReluGradient { activation, .. } => activation.check_queue(OP, "activation", queue)?,
+        match &end {
+            End::Epilogue(Epilogue::None) => {}
+            End::Epilogue(Epilogue::Bias(bias) | Epilogue::BiasRelu(bias)) => bias.check_queue(OP, "bias", queue)?,
+            End::Epilogue(Epilogue::ReluGradient { activation, .. }) => {
+                activation.check_queue(OP, "activation", queue)?
+            }
+            End::ColumnSums(sums) => sums.check_queue(OP, "db", queue)?,
         }
         c.check_queue(OP, "c", queue)?;
         let (m, n, k) = (size("M", shape.m)?, size("N", shape.n)?, size("K", shape.k)?);
@@ -169,11 +224,12 @@ impl Kernels {
             shared_mem_bytes: tile.shared_bytes,
         };
         let none = 0u64;
-        let (kind, other, scale) = match &epilogue {
-            Epilogue::None => (0, &none, 1.0f32),
-            Epilogue::Bias(bias) => (1, bias.pointer(), 1.0),
-            Epilogue::BiasRelu(bias) => (2, bias.pointer(), 1.0),
-            Epilogue::ReluGradient { activation, scale } => (3, activation.pointer(), *scale),
+        let (kind, other, scale) = match &mut end {
+            End::Epilogue(Epilogue::None) => (0, &none, 1.0f32),
+            End::Epilogue(Epilogue::Bias(bias)) => (1, bias.pointer(), 1.0),
+            End::Epilogue(Epilogue::BiasRelu(bias)) => (2, bias.pointer(), 1.0),
+            End::Epilogue(Epilogue::ReluGradient { activation, scale }) => (3, activation.pointer(), *scale),
+            End::ColumnSums(sums) => (4, sums.pointer(), 1.0),
         };
         let (c_is_f32, accumulate) = (i32::from(C::NAME == "f32"), i32::from(start == Start::Accumulate));
         let function = &family.functions[(2 * a_transposed + b_transposed) * family.tiles.len() + index];
@@ -183,9 +239,10 @@ impl Kernels {
         // SAFETY: `args` lists the parameters of the `matmul_*` entries in number, order and type; those of T read a
         // and b as T, and c as f32 or T as they are told, of which `matmul` and `matmul_to_f32` leave no third.
         // `check` has shown that a holds M K values, b K N, c M N, a bias N and activations M N, and the kernel
-        // indexes only rows < M, columns < N and terms < K of these; without an epilogue it does not read `other`. c
-        // is borrowed mutably. All of it is memory of this queue, as checked. The grid is one block for each tile of
-        // C.
+        // indexes only rows < M, columns < N and terms < K of these; without an epilogue it does not read `other`.
+        // Column sums hold M values, as `launch_gradients` has seen, which alone asks for them, and for the entries
+        // that make them: those of a transposed A and a B as it is. c and they are borrowed mutably. All of it is
+        // memory of this queue, as checked. The grid is one block for each tile of C.
         unsafe { args.launch(launch) }.map_err(driver(OP, "launching the product"))?;
         Ok(())
     }

@@ -4,7 +4,7 @@
 //   C[i,j] = epilogue( start[i,j] + sum_p A[i,p] B[p,j] )          p ascending, never split: the CPU's bits (mod.rs)
 //
 // Shapes    c (M, N); a (M, K), or (K, M) if transposed; b (K, N), or (N, K) if transposed; all row-major. other:
-//           bias (N) or activations (M, N), as `epilogue` says.
+//           bias (N), activations (M, N) or, where A alone is transposed, column sums (M), as `epilogue` says.
 // Launch    one block a tile of C, in one dimension; cuda.rs picks the tile. Tiles of 128 x 128 have 256 threads,
 //           those of 64 x 64 and 32 x 32 have 64. Static shared memory only.
 // Requires  M, N >= 1, K >= 0, each below 2^31 - 128; c apart from the others. Any alignment.
@@ -186,7 +186,7 @@ struct Strip {
 };
 
 template <bool A_TRANSPOSED, bool B_TRANSPOSED, class Tile>
-__device__ __forceinline__ void product(float* c, const float* a, const float* b, const void* other, int m, int n,
+__device__ __forceinline__ void product(float* c, const float* a, const float* b, void* other, int m, int n,
                                         int k, bool accumulate, int epilogue, float scale) {
     using A = Operand<!A_TRANSPOSED, Tile::M, Tile::THREADS>;
     using B = Operand<B_TRANSPOSED, Tile::N, Tile::THREADS>;
@@ -219,6 +219,13 @@ __device__ __forceinline__ void product(float* c, const float* a, const float* b
         __syncthreads();
     }
 
+    // Of a transposed A alone is a term's values what is stored side by side.
+    constexpr bool SUMS = A_TRANSPOSED && !B_TRANSPOSED;
+    using Columns = ColumnSums<Tile::M>;
+    __shared__ float column_values[SUMS ? Columns::VALUES : 1];
+    Columns columns = {column_values};
+    if constexpr (SUMS) columns.begin(epilogue == COLUMN_SUMS, place, (const float*)other, m);
+
     int count = k / DEPTH + (k % DEPTH != 0);
     // The first rounds only fetch.
 #pragma unroll 1
@@ -249,10 +256,16 @@ __device__ __forceinline__ void product(float* c, const float* a, const float* b
 #pragma unroll 1
             for (int term = 0; term < terms; term++) add_term(sum, at + term * 4 * A::PITCH, bt + term * 4 * B::PITCH);
         }
+        if constexpr (SUMS) {
+            const float* values = &tiles[stage / sizeof(float) + threadIdx.x % Tile::M];
+            columns.add((fetched - (STAGES - 1)) * DEPTH, min(terms, DEPTH),
+                        [&](int term) { return values[term * A::PITCH]; });
+        }
     }
 
     __syncthreads();
-    Epilogue<float> finish = {other, epilogue, scale};
+    if constexpr (SUMS) columns.write(place, (float*)other, m, k);
+    Epilogue<float> finish = {other, SUMS && epilogue == COLUMN_SUMS ? NONE : epilogue, scale};
     if (packs && finish.takes<4>()) {
         strip.template write<4>(sum, c, finish);
     } else {
@@ -263,7 +276,7 @@ __device__ __forceinline__ void product(float* c, const float* a, const float* b
 // nn: neither operand transposed, nt: B, tn: A, tt: both.
 #define ENTRY(LAYOUT, A_TRANSPOSED, B_TRANSPOSED, NAME, TILE, BLOCKS)                                                 \
     extern "C" __global__ void __launch_bounds__(TILE::THREADS, BLOCKS)                                               \
-        matmul_##LAYOUT##_##NAME##_f32(float* c, const float* a, const float* b, const void* other, int m, int n,     \
+        matmul_##LAYOUT##_##NAME##_f32(float* c, const float* a, const float* b, void* other, int m, int n,     \
                                        int k, int /* c is f32 */, int accumulate, int epilogue, float scale) {        \
         product<A_TRANSPOSED, B_TRANSPOSED, TILE>(c, a, b, other, m, n, k, accumulate != 0, epilogue, scale);         \
     }

@@ -3,7 +3,8 @@
 //   C[i,j] = epilogue( start[i,j] + sum_p A[i,p] B[p,j] )
 //
 // Shapes    c (M, N) of T or of float; a (M, K), or (K, M) if transposed; b (K, N), or (N, K) if transposed; of T;
-//           all row-major. other: bias (N) of float or activations (M, N) of T, as `epilogue` says.
+//           all row-major. other: bias (N) of float, activations (M, N) of T or, where A alone is transposed, column
+//           sums (M) of float, as `epilogue` says.
 // Launch    one block a tile of C, in one dimension; cuda.rs picks the tile: 128 x 128 by 128 threads, or 64 x 64 by
 //           256. 64 KiB of dynamic shared memory.
 // Requires  M, N >= 1, K >= 0, each below 2^31 - 128; c apart from the others. Any alignment.
@@ -232,7 +233,7 @@ __device__ __forceinline__ void exchange(float (&sum)[2][COUNT][4], float4* valu
 }
 
 template <typename T, bool A_TRANSPOSED, bool B_TRANSPOSED, int TILE, int GROUPS>
-__device__ __forceinline__ void product(void* c, const T* a, const T* b, const void* other, int m, int n, int k,
+__device__ __forceinline__ void product(void* c, const T* a, const T* b, void* other, int m, int n, int k,
                                         bool c_is_float, bool accumulate, int epilogue, float scale) {
     constexpr int WARP = TILE / 2, SIXTEENS = WARP / 16;
     // Bytes of a tile of one operand, and of a stage.
@@ -250,6 +251,13 @@ __device__ __forceinline__ void product(void* c, const T* a, const T* b, const v
     Copies<T, B, 128 * GROUPS> b_copies(b, n, k, place.col, tiles + BYTES);
     Matrices<A, false, SIXTEENS> a_matrices(tiles, row, group * DEPTH);
     Matrices<B, true, SIXTEENS> b_matrices(tiles + BYTES, col, group * DEPTH);
+
+    // Of a transposed A alone is a term's values what is stored side by side.
+    constexpr bool SUMS = A_TRANSPOSED && !B_TRANSPOSED;
+    using Columns = ColumnSums<TILE>;
+    __shared__ float column_values[SUMS ? Columns::VALUES : 1];
+    Columns columns = {column_values};
+    if constexpr (SUMS) columns.begin(epilogue == COLUMN_SUMS, place, (const float*)other, m);
 
     float sum[SIXTEENS][2 * SIXTEENS][4] = {};
     int count = k / (GROUPS * DEPTH) + (k % (GROUPS * DEPTH) != 0);
@@ -286,13 +294,21 @@ __device__ __forceinline__ void product(void* c, const T* a, const T* b, const v
                 for (int j = 0; j < 2 * SIXTEENS; j++)
                     multiply_add<T>(sum[i][j], x[i], y[j / 2][j % 2 * 2], y[j / 2][j % 2 * 2 + 1]);
         }
+        if constexpr (SUMS) {
+            constexpr int TERMS = GROUPS * DEPTH;
+            int first = (fetched - (STAGES - 1)) * TERMS, column = threadIdx.x % TILE;
+            const unsigned char* values = shared + stage + column % CHUNK * sizeof(T);
+            columns.add(first, min(k - first, TERMS),
+                        [&](int term) { return to_float(*(const T*)(values + A::place(term, column / CHUNK))); });
+        }
     }
 
     // What follows lies where the tiles were.
     __syncthreads();
+    if constexpr (SUMS) columns.write(place, (float*)other, m, k);
     float* strips = (float*)shared;
     if constexpr (GROUPS == 2) exchange(sum, (float4*)(strips + STRIPS));
-    Epilogue<T> finish = {other, epilogue, scale};
+    Epilogue<T> finish = {other, SUMS && epilogue == COLUMN_SUMS ? NONE : epilogue, scale};
     // One loop body for all strips; which sums it takes is a branch, so that they stay in registers.
 #pragma unroll 1
     for (int i = GROUPS == 2 ? group : 0; i < (GROUPS == 2 ? group + 1 : SIXTEENS); i++) {
@@ -313,7 +329,7 @@ __device__ __forceinline__ void product(void* c, const T* a, const T* b, const v
 // nn: neither operand transposed, nt: B, tn: A, tt: both.
 #define ENTRY(LAYOUT, A_TRANSPOSED, B_TRANSPOSED, NAME, TILE, GROUPS, BLOCKS, T)                                      \
     extern "C" __global__ void __launch_bounds__(128 * GROUPS, BLOCKS)                                                \
-        matmul_##LAYOUT##_##NAME##_##T(void* c, const T* a, const T* b, const void* other, int m, int n, int k,       \
+        matmul_##LAYOUT##_##NAME##_##T(void* c, const T* a, const T* b, void* other, int m, int n, int k,       \
                                        int c_is_float, int accumulate, int epilogue, float scale) {                   \
         product<T, A_TRANSPOSED, B_TRANSPOSED, TILE, GROUPS>(c, a, b, other, m, n, k, c_is_float != 0,                \
                                                              accumulate != 0, epilogue, scale);                       \

@@ -4,7 +4,7 @@
 #include "tensor.cuh"
 
 // As cuda.rs numbers them.
-enum EpilogueKind : int { NONE = 0, BIAS = 1, BIAS_RELU = 2, RELU_GRADIENT = 3 };
+enum EpilogueKind : int { NONE = 0, BIAS = 1, BIAS_RELU = 2, RELU_GRADIENT = 3, COLUMN_SUMS = 4 };
 
 __device__ __forceinline__ bool aligned(const void* pointer, int bytes) { return (u64)pointer % bytes == 0; }
 
@@ -62,5 +62,52 @@ struct Epilogue {
 #pragma unroll
             for (int j = 0; j < COUNT; j++) sum[j] = to_float(h.values[j]) <= 0.0f ? 0.0f : sum[j] * scale;
         }
+    }
+};
+
+// The sums of A's columns as it is stored, (K, M), added to `other` (M): of dy, beside dW = dy^T x, that is the gradient
+// of the bias, for which dy is not read again. The order is column_sum's: 32 terms ascending from zero, then such sums
+// ascending. One of the first SIZE threads has a column, in the blocks that have C's first columns.
+// All that it keeps is in shared memory: the sums of C leave no register.
+template <int SIZE>
+struct ColumnSums {
+    static constexpr int ROWS = 32, VALUES = 2 * SIZE + 1;
+
+    float* shared;  // (2, SIZE), of the present 32 terms and of all before; and whether there are any
+
+    __device__ __forceinline__ void begin(bool wanted, const Place& place, const float* other, int m) const {
+        bool here = wanted && place.col == 0;
+        if (threadIdx.x == 0) shared[2 * SIZE] = here ? 1.0f : 0.0f;
+        if (!here || threadIdx.x >= SIZE) return;
+        int column = place.row + (int)threadIdx.x;
+        shared[threadIdx.x] = 0.0f;
+        shared[SIZE + threadIdx.x] = column < m ? other[column] : 0.0f;
+    }
+
+    // Adds `count` terms, of which the first is number `first` of all. All threads have been at a barrier since `begin`.
+    template <class Value>
+    __device__ __forceinline__ void add(int first, int count, Value value) const {
+        if (shared[2 * SIZE] == 0.0f || threadIdx.x >= SIZE) return;
+        float sum = shared[threadIdx.x];
+#pragma unroll 1
+        for (int term = 0; term < count; term++) {
+            sum = sum + value(term);
+            if ((first + term) % ROWS == ROWS - 1) flush(sum);
+        }
+        shared[threadIdx.x] = sum;
+    }
+
+    // After the last of k terms.
+    __device__ __forceinline__ void write(const Place& place, float* other, int m, int k) const {
+        int column = place.row + (int)threadIdx.x;
+        if (shared[2 * SIZE] == 0.0f || threadIdx.x >= SIZE || column >= m) return;
+        float sum = shared[threadIdx.x];
+        if (k % ROWS != 0) flush(sum);
+        other[column] = shared[SIZE + threadIdx.x];
+    }
+
+    __device__ __forceinline__ void flush(float& sum) const {
+        shared[SIZE + threadIdx.x] = shared[SIZE + threadIdx.x] + sum;
+        sum = 0.0f;
     }
 };

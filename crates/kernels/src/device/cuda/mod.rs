@@ -13,7 +13,7 @@ pub use memory::{Act, ActMut, Activations, Parameters};
 
 use super::Precision;
 use crate::cuda::{Buffer, Fill, Queue, View, ViewMut};
-use crate::{Error, attention, column_sum, cross_entropy, dropout, embedding, grad_norm, layer_norm, matmul, top_k};
+use crate::{Error, attention, cross_entropy, dropout, embedding, grad_norm, layer_norm, matmul, top_k};
 use cudarc::driver::{DeviceRepr, ValidAsZeroBits};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -33,7 +33,6 @@ struct Shared {
     scratch: Mutex<Scratch>,
     attention: Once<attention::cuda::Kernels>,
     decode: Once<attention::decode_cuda::Kernels>,
-    column_sum: Once<column_sum::cuda::Kernels>,
     cross_entropy: Once<cross_entropy::cuda::Kernels>,
     dropout: Once<dropout::cuda::Kernels>,
     embedding: Once<embedding::cuda::Kernels>,
@@ -128,7 +127,6 @@ impl Cuda {
                 scratch,
                 attention: Once::new(),
                 decode: Once::new(),
-                column_sum: Once::new(),
                 cross_entropy: Once::new(),
                 dropout: Once::new(),
                 embedding: Once::new(),
@@ -173,7 +171,6 @@ macro_rules! kernels {
 kernels! {
     attention: attention::cuda::Kernels,
     decode: attention::decode_cuda::Kernels,
-    column_sum: column_sum::cuda::Kernels,
     cross_entropy: cross_entropy::cuda::Kernels,
     dropout: dropout::cuda::Kernels,
     embedding: embedding::cuda::Kernels,

@@ -8,15 +8,15 @@ use crate::adam::{self, Gradients as After, Outcome};
 use crate::attention::cuda as attention;
 use crate::cuda::{Bf16, Buffer, Element, F16, Indices, View, ViewMut};
 use crate::device::{
-    Attention, Cache, Device, Embedding, Moving, Norm, NormGradients, NormInput, NormOutput, OpTime, Optimized,
-    Precision, Scaling, Span, Targets,
+    Attention, Cache, Device, Embedding, LinearSizes, Moving, Norm, NormGradients, NormInput, NormOutput, OpTime,
+    Optimized, Precision, Scaling, Span, Targets,
 };
 use crate::dropout::Dropout;
 use crate::error::check_len;
 use crate::layer_norm::Write;
 use crate::layer_norm::cuda as norm;
 use crate::matmul::{Epilogue, Lhs, Rhs, Shape, Start};
-use crate::{Error, column_sum, embedding, grad_norm, layer_norm, top_k};
+use crate::{Error, embedding, grad_norm, layer_norm, top_k};
 use noam_schedule::Schedule;
 
 fn affine<'a>(norm: &Norm<View<'a>>) -> norm::Affine<'a> {
@@ -230,11 +230,15 @@ impl Device for Cuda {
         })
     }
 
-    fn column_sum(&self, dy: Act<'_>, db: ViewMut<'_>) -> Result<(), Error> {
-        let len = column_sum::scratch_len(dy.len() / db.len().max(1), db.len())?;
-        let scratch = &mut *self.scratch();
-        let scratch = grown(self.queue(), &mut scratch.floats, len)?;
-        typed!(self, T => self.column_sum()?.column_sum(self.queue(), dy.of::<T>(), scratch, db))
+    fn linear_gradients(
+        &self,
+        sizes: LinearSizes,
+        dy: Act<'_>,
+        x: Act<'_>,
+        dw: ViewMut<'_>,
+        db: ViewMut<'_>,
+    ) -> Result<(), Error> {
+        typed!(self, T => self.matmul()?.linear_gradients(self.queue(), sizes, dy.of::<T>(), x.of(), dw, db))
     }
 
     fn dropout(&self, x: ActMut<'_>, c: usize, dropout: Dropout) -> Result<(), Error> {

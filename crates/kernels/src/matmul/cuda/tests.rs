@@ -1,9 +1,10 @@
 //! In f32 the device's bits are the CPU's, whatever the tile, the storage and the alignment. `half.rs`: 16 bits.
 
+mod gradients;
 mod half;
 
 use super::tile::WHOLE;
-use super::{Kernels, LAYOUTS};
+use super::{End, Kernels, LAYOUTS};
 use crate::Error;
 use crate::cuda::{Buffer, Element, Queue, View};
 use crate::matmul::{self, Epilogue, Lhs, Rhs, Shape, Start, matmul};
@@ -123,9 +124,9 @@ impl<T: Element, C: Element> Case<T, C> {
     ) -> Vec<C> {
         let mut c = Operand::new(queue, self.c.clone(), self.before);
         let operands = laid_out(layout, self.a.view(), self.b.view());
-        let epilogue = ends.with(self.activation.view(), self.bias.view());
+        let end = End::Epilogue(ends.with(self.activation.view(), self.bias.view()));
         let [out] = c.buffer.view_mut().split([(self.before, self.c.len())]);
-        kernels.launch(queue, tile, self.shape, operands, start, epilogue, out).unwrap();
+        kernels.launch(queue, tile, self.shape, operands, start, end, out).unwrap();
         c.read()
     }
 }
@@ -213,8 +214,8 @@ fn a_sum_of_minus_zero_stays_one() {
             let mut c = Buffer::from_host(&queue, &[-0.0f32; 16]).unwrap();
             let operands = laid_out(0, a.view(), b.view());
             let shape = Shape { m: 4, n: 4, k };
-            let start = Start::Accumulate;
-            kernels.launch(&queue, Some(tile), shape, operands, start, Epilogue::None, c.view_mut()).unwrap();
+            let (start, end) = (Start::Accumulate, End::Epilogue(Epilogue::None));
+            kernels.launch(&queue, Some(tile), shape, operands, start, end, c.view_mut()).unwrap();
             assert!(c.read().unwrap().iter().all(|x| x.to_bits() == (-0.0f32).to_bits()), "{tile} {k}");
         }
     }
