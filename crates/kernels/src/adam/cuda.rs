@@ -88,6 +88,8 @@ pub struct CudaAdam {
     copying: ByElement<Pair>,
     blocks: u32,
     table: Buffer<u64>,
+    /// What the host has written there.
+    written: Vec<u64>,
     progress: Buffer<u64>,
     /// The count, when last asked for.
     known: u64,
@@ -143,6 +145,7 @@ impl CudaAdam {
             copying: ByElement::load(|element| Pair::load(&module, &format!("adam_f32_copy_{element}")))?,
             blocks: queue.multiprocessors() * BLOCKS_EACH,
             table: Buffer::zeros(queue, SLOTS as usize * WORDS)?,
+            written: vec![0; SLOTS as usize * WORDS],
             progress: Buffer::from_host(queue, &words)?,
             known: updates,
             since: 0,
@@ -158,7 +161,8 @@ impl CudaAdam {
     /// Makes sure that the next launch finds its rate on the device. To be called once before each
     /// [`enqueue`](CudaAdam::enqueue), or before each replay of a graph that holds one; not while a graph is captured.
     ///
-    /// `schedule` must be the same each time: rates that are on the device already are not replaced.
+    /// The schedule may be another one each time, as one is whose rates follow what is seen in training: where its rates differ
+    /// from those on the device, these are replaced.
     ///
     /// # Errors
     /// Those of [`Config::scalars`] for the next launch's step; [`Error::Size`] after 2^64 - 1 updates;
@@ -173,11 +177,24 @@ impl CudaAdam {
             got: usize::MAX,
             limit: "less than 2^64 - 1; was it read from a damaged file?",
         })?;
+        // Any of these may be the next launch's: the launches before it may have skipped.
+        let changed = (self.known + 1..=next.min(self.filled)).any(|step| !self.holds(schedule, step));
+        if changed {
+            self.filled = self.known;
+        }
         if next > self.filled {
             self.fill(schedule, next)?;
         }
         self.since += 1;
         Ok(())
+    }
+
+    /// Whether the table's scalars of this update are those of this schedule.
+    fn holds<S: Schedule + ?Sized>(&self, schedule: &S, update: u64) -> bool {
+        let scalars = Step::new(update).ok().and_then(|step| self.config.scalars(schedule, step).ok());
+        let at = (update - 1) % SLOTS * WORDS as u64;
+        let written = &self.written[at as usize..][..WORDS];
+        scalars.is_some_and(|scalars| bytemuck::cast::<Scalars, [u64; WORDS]>(scalars) == written)
     }
 
     /// Extends the table to update `next` and as far beyond it as slots are free and the schedule has rates.
@@ -200,14 +217,16 @@ impl CudaAdam {
             }
             filled += 1;
         }
-        // The slots from the first free one to the end, then those from the start. A slot is overwritten only once its
-        // update is known to have been applied, and by a copy that the stream makes after it.
+        // The slots from the first free one to the end, then those from the start. A slot is overwritten by a copy that the
+        // stream makes after all launches so far, and only once its update is known to have been applied, or for another rate
+        // of the same update.
         let first = (self.filled % SLOTS) as usize * WORDS;
         let (end, start) = words.split_at(words.len().min(SLOTS as usize * WORDS - first));
         for (at, words) in [(first, end), (0, start)] {
             if !words.is_empty() {
                 let [mut to] = self.table.view_mut().split([(at, words.len())]);
                 to.write(words)?;
+                self.written[at..][..words.len()].copy_from_slice(words);
             }
         }
         let [mut to] = self.progress.view_mut().split([(FILLED, 1)]);
@@ -262,7 +281,9 @@ impl CudaAdam {
         }
         check_len(OP, "gradient", "(2)", gradient.len(), 2)?;
         gradient.check_queue(OP, "gradient", queue)?;
-        self.progress.view().check_queue(OP, "its own table", queue)?;
+        for view in [self.table.view(), self.progress.view()] {
+            view.check_queue(OP, "its own table", queue)?;
+        }
         for (arg, view) in [("params", &params), ("grads", &grads), ("m", &m), ("v", &v)] {
             view.check_queue(OP, arg, queue)?;
         }

@@ -189,6 +189,46 @@ fn the_table_of_rates_goes_round() {
     assert!(device.to_host().bits() == host.bits());
 }
 
+/// A schedule whose rates are multiplied by what was learned so far.
+struct Guided(Noam, f64);
+
+impl Schedule for Guided {
+    fn rate(&self, step: Step) -> f64 {
+        self.0.rate(step) * self.1
+    }
+}
+
+#[test]
+fn a_rate_that_follows_what_is_seen_is_the_one_that_is_used() {
+    let queue = device();
+    let noam = Noam::new(64, 3, 1.0).unwrap();
+    let mut host = Host::new(9, 5, false);
+    let mut device = Device::new(&queue, &host, 0);
+    let mut adam = Adam::new(Config::default()).unwrap();
+    let mut cuda = CudaAdam::new(&queue, Config::default()).unwrap();
+    let gradient = GradScale { norm: 1.0, scale: 1.0, after: Gradients::Keep };
+    let mut rates = Vec::new();
+    for factor in [1.0, 1.0, 0.5, 0.5, 0.25, 1.0] {
+        let schedule = Guided(noam, factor);
+        match update(&queue, (&mut adam, &mut host), (&mut cuda, &mut device), &schedule, gradient) {
+            Outcome::Applied { step, rate, .. } => {
+                assert_eq!(rate, noam.rate(step) * factor);
+                rates.push(rate);
+            }
+            skipped => panic!("{skipped:?}"),
+        }
+    }
+    // Also where the host has not asked how many launches were updates.
+    let words = Buffer::from_host(&queue, &gradient_words(1.0, 1.0)).unwrap();
+    for factor in [2.0, 2.0, 4.0] {
+        cuda.prepare(&Guided(noam, factor)).unwrap();
+        cuda.enqueue(&queue, &words.view(), gradient.after, device.state()).unwrap();
+        let _ = adam.update(&Guided(noam, factor), gradient, host.state()).unwrap();
+    }
+    assert_eq!(cuda.progress().unwrap().updates, 9);
+    assert!(device.to_host().bits() == host.bits());
+}
+
 #[test]
 fn a_captured_launch_replays_with_the_next_rate() {
     let queue = device();
