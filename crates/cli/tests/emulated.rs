@@ -22,6 +22,21 @@ fn a_run_may_change_devices_and_ends_with_the_same_bits() {
 }
 
 #[test]
+fn a_rate_that_is_learned_is_learned_alike() {
+    let place = Place::new();
+    let rule = "--set training.feedback.rule=hypergradient --set training.feedback.form=multiplicative \
+                --set training.feedback.step_size=0.3 --set training.feedback.max_rate=10.0";
+    for (run, device) in [("cpu", "cpu"), ("emulated", "emulated")] {
+        place.done(&format!("train --config micro.toml --run {run} --max-steps 4 {SHORT} {rule} --device {device}"));
+    }
+    assert_eq!(result(&place.path("cpu")), result(&place.path("emulated")));
+    let metrics = std::fs::read_to_string(place.path("cpu").join("metrics.jsonl")).unwrap();
+    let records = metrics.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let factors: Vec<f64> = records.filter_map(|record| record["factor"].as_f64()).collect();
+    assert!(factors.len() == 4 && factors[1..].iter().all(|&factor| factor != 1.0), "{factors:?}");
+}
+
+#[test]
 fn a_run_in_16_bits_goes_on_from_its_checkpoint_and_may_change_its_precision() {
     let place = Place::new();
     let steps = |n| format!("--max-steps {n}");

@@ -263,13 +263,17 @@ impl<D: Device> Training<D> {
         Ok(self.model.device.download(&self.v, all, v)?)
     }
 
-    /// Copies the gradients accumulated so far to the host; multiplied by the loss's scale, if there is one.
+    /// Copies the gradients accumulated so far to the host. Where the loss is scaled they are divided by that, a power of two.
     ///
     /// # Errors
     /// [`Error::Parameters`] if `values` has another length.
     pub fn read_gradients(&self, values: &mut [f32]) -> Result<(), Error> {
         check_len(values, &self.model.layout)?;
-        Ok(self.model.device.download(&self.grads, Span { offset: 0, len: values.len() }, values)?)
+        self.model.device.download(&self.grads, Span { offset: 0, len: values.len() }, values)?;
+        if let Some(scale) = self.loss_scale {
+            values.iter_mut().for_each(|value| *value /= scale.scale());
+        }
+        Ok(())
     }
 
     /// Puts other gradients in the place of those accumulated so far: for gradients that were changed on the host, or computed
@@ -280,7 +284,13 @@ impl<D: Device> Training<D> {
     pub fn write_gradients(&mut self, values: &[f32]) -> Result<(), Error> {
         check_len(values, &self.model.layout)?;
         let all = Span { offset: 0, len: values.len() };
-        Ok(self.model.device.upload(values, &mut self.grads, all)?)
+        match self.loss_scale {
+            None => Ok(self.model.device.upload(values, &mut self.grads, all)?),
+            Some(scale) => {
+                let scaled: Vec<f32> = values.iter().map(|value| value * scale.scale()).collect();
+                Ok(self.model.device.upload(&scaled, &mut self.grads, all)?)
+            }
+        }
     }
 
     /// Forgets what was accumulated since the last update: for a caller that gives an update up in the middle, after an error

@@ -77,6 +77,25 @@ fn a_run_in_16_bits_goes_on_from_its_state_with_the_same_bits() {
 }
 
 #[test]
+fn the_scale_of_the_loss_is_nobody_elses_business() {
+    let mut training = start(Precision::F16, Norm::Post);
+    let batch = Sentences::random(training.model().config().vocab_size, &LENGTHS, 10);
+    let pass = Pass { seed: 42, micro_batch: 0, label_smoothing: 0.1, update_tokens: batch.targets() };
+    let _ = training.accumulate(&batch.batch(), pass).unwrap();
+    let [mut once, mut twice] = [(); 2].map(|()| vec![0.0; training.layout().len()]);
+    training.read_gradients(&mut once).unwrap();
+    let norm = once.iter().map(|&g| f64::from(g).powi(2)).sum::<f64>().sqrt();
+    assert!(norm < 100.0, "{norm}");
+    training.write_gradients(&once).unwrap();
+    training.read_gradients(&mut twice).unwrap();
+    assert_eq!(once, twice);
+    let update = training.update(&Noam::new(12, 2, 1.0).unwrap(), f64::INFINITY).unwrap();
+    // Both are sums of squares in f64, in two orders.
+    assert!((update.grad_norm - norm).abs() <= 1e-12 * norm, "{} {norm}", update.grad_norm);
+    nothing_was_found();
+}
+
+#[test]
 fn gradients_that_overflow_f16_skip_the_update_and_lower_the_scale() {
     let mut training = start(Precision::F16, Norm::Post);
     let [before, ..] = state(&training);
