@@ -39,11 +39,16 @@ pub struct Loss {
 /// What an update did.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Update {
+    /// The sum of its batches' losses, label-smoothed cross-entropy in nats.
+    pub loss: f64,
     /// The L2 norm of all gradients, before clipping.
     pub grad_norm: f64,
     /// Applied at some step and rate, or skipped.
     pub outcome: Outcome,
 }
+
+/// Totals of batches that stay on the device before they are read.
+const TOTALS: usize = 64;
 
 /// Shapes that are remembered; a plan takes some kilobytes.
 const MAX_PLANS: usize = 4096;
@@ -56,6 +61,8 @@ struct Workspace<D: Device> {
     /// Values that the two hold.
     room: (usize, usize),
     plans: HashMap<(usize, usize, usize), Plan>,
+    /// Of an evaluation: the loss and the negative log-likelihood.
+    evaluated: D::Totals,
     tokens: Tokens<D::Indices>,
 }
 
@@ -69,7 +76,8 @@ impl<D: Device> Workspace<D> {
             tgt_lengths: device.indices(0)?,
         };
         let (arena, stats) = (device.activations(0)?, device.zeros(0)?);
-        Ok(Workspace { arena, stats, room: (0, 0), plans: HashMap::new(), tokens })
+        let evaluated = device.totals(2)?;
+        Ok(Workspace { arena, stats, room: (0, 0), plans: HashMap::new(), evaluated, tokens })
     }
 
     /// Checks a batch, plans for its shape and sends its tokens to the device. Allocates only for a shape larger than, or
@@ -97,9 +105,42 @@ impl<D: Device> Workspace<D> {
         Ok(shape)
     }
 
-    /// The sum of some rows' losses.
-    fn total(&self, device: &D, span: Span) -> Result<f64, Error> {
-        Ok(device.total_loss(device.view(&self.stats, span))?)
+    /// Runs `f` on an engine for use, not training, that has this batch loaded.
+    fn with_engine<R>(
+        &mut self,
+        model: &Model<D>,
+        batch: &Batch<'_>,
+        f: impl FnOnce(&mut Engine<'_, D>) -> Result<R, Error>,
+    ) -> Result<R, Error> {
+        let shape = self.load(&model.device, &model.config, batch)?;
+        let noise = Noise { seed: 0, step: 0, micro_batch: 0, active: false };
+        f(&mut Engine {
+            device: &model.device,
+            config: &model.config,
+            layout: &model.layout,
+            params: &model.params,
+            positions: &model.positions,
+            plan: &self.plans[&shape],
+            tokens: &self.tokens,
+            packed: None,
+            arena: &mut self.arena,
+            stats: &mut self.stats,
+            noise,
+        })
+    }
+
+    /// The loss and the negative log-likelihood of a batch.
+    fn evaluate(&mut self, model: &Model<D>, batch: &Batch<'_>, smoothing: f32) -> Result<Loss, Error> {
+        let (loss, nll) = self.with_engine(model, batch, |engine| {
+            engine.evaluate(smoothing)?;
+            Ok((engine.plan.loss, engine.plan.nll))
+        })?;
+        let (d, mut sums) = (&model.device, [0.0; 2]);
+        for (at, span) in [loss, nll].into_iter().enumerate() {
+            d.total_loss(d.view(&self.stats, span), &mut self.evaluated, at)?;
+        }
+        d.read_totals(&self.evaluated, &mut sums)?;
+        Ok(Loss { sum: sums[0], nll: sums[1], tokens: batch.target_tokens() })
     }
 }
 
@@ -125,21 +166,7 @@ impl<D: Device> Inference<D> {
         batch: &Batch<'_>,
         f: impl FnOnce(&mut Engine<'_, D>) -> Result<R, Error>,
     ) -> Result<R, Error> {
-        let shape = self.workspace.load(&model.device, &model.config, batch)?;
-        let noise = Noise { seed: 0, step: 0, micro_batch: 0, active: false };
-        f(&mut Engine {
-            device: &model.device,
-            config: &model.config,
-            layout: &model.layout,
-            params: &model.params,
-            positions: &model.positions,
-            plan: &self.workspace.plans[&shape],
-            tokens: &self.workspace.tokens,
-            packed: None,
-            arena: &mut self.workspace.arena,
-            stats: &mut self.workspace.stats,
-            noise,
-        })
+        self.workspace.with_engine(model, batch, f)
     }
 
     /// The loss of a batch, without dropout and without gradients.
@@ -147,20 +174,14 @@ impl<D: Device> Inference<D> {
     /// # Errors
     /// [`Error::Batch`] if the batch does not fit the model, [`Error::Kernel`] if an operation refuses its arguments.
     pub fn evaluate(&mut self, model: &Model<D>, batch: &Batch<'_>, smoothing: f32) -> Result<Loss, Error> {
-        let (loss, nll) = self.with_engine(model, batch, |engine| {
-            engine.evaluate(smoothing)?;
-            Ok((engine.plan.loss, engine.plan.nll))
-        })?;
-        let sum = self.workspace.total(&model.device, loss)?;
-        let nll = self.workspace.total(&model.device, nll)?;
-        Ok(Loss { sum, nll, tokens: batch.target_tokens() })
+        self.workspace.evaluate(model, batch, smoothing)
     }
 }
 
 /// A model in training.
 ///
-/// Every update is some calls of [`Training::accumulate`] and then one of [`Training::update`], which alone advances the
-/// count of steps.
+/// Every update is some calls of [`Training::enqueue`] or [`Training::accumulate`] and then one of [`Training::update`], which
+/// alone advances the count of steps. An update waits for the device once, at its end.
 #[derive(Debug)]
 pub struct Training<D: Device> {
     model: Model<D>,
@@ -171,6 +192,10 @@ pub struct Training<D: Device> {
     loss_scale: Option<LossScale>,
     graphs: D::Graphs,
     workspace: Workspace<D>,
+    /// The losses of this update's batches: those that were read, and those on the device, how many.
+    read: f64,
+    totals: D::Totals,
+    unread: usize,
 }
 
 impl<D: Device> Training<D> {
@@ -184,7 +209,9 @@ impl<D: Device> Training<D> {
         let adam = d.adam(adam, 0)?;
         let loss_scale = (d.precision() == Precision::F16).then(LossScale::default);
         let (grads, m, v, workspace) = (d.zeros(len)?, d.zeros(len)?, d.zeros(len)?, Workspace::new(d)?);
-        Ok(Training { model, grads, m, v, adam, loss_scale, graphs: Default::default(), workspace })
+        let totals = d.totals(TOTALS)?;
+        let graphs = Default::default();
+        Ok(Training { model, grads, m, v, adam, loss_scale, graphs, workspace, read: 0.0, totals, unread: 0 })
     }
 
     /// After `updates` updates, with the moments they left.
@@ -301,22 +328,43 @@ impl<D: Device> Training<D> {
     pub fn clear_gradients(&mut self) -> Result<(), Error> {
         let d = &self.model.device;
         let [grads] = d.split(&mut self.grads, [Span { offset: 0, len: self.model.layout.len() }]);
+        (self.read, self.unread) = (0.0, 0);
         Ok(d.fill(grads, 0.0)?)
     }
 
-    /// Forward and backward over one batch: adds its gradients to those of this update.
+    /// Forward and backward over one batch: adds its gradients to those of this update, and returns its loss, for which it waits
+    /// until the device is done. [`Training::enqueue`] does not.
+    ///
+    /// # Errors
+    /// As [`Training::enqueue`].
+    pub fn accumulate(&mut self, batch: &Batch<'_>, pass: Pass) -> Result<Loss, Error> {
+        self.enqueue(batch, pass)?;
+        let mut totals = [0.0; TOTALS];
+        let totals = &mut totals[..self.unread];
+        self.model.device.read_totals(&self.totals, totals)?;
+        let sum = totals.last().copied().unwrap_or(0.0);
+        Ok(Loss { sum, nll: 0.0, tokens: batch.target_tokens() })
+    }
+
+    /// Forward and backward over one batch, without waiting: adds its gradients to those of this update, and its loss to what
+    /// [`Training::update`] returns.
     ///
     /// # Errors
     /// [`Error::Batch`] if the batch does not fit the model, [`Error::Kernel`] if an operation refuses its arguments (a token
     /// beyond the vocabulary).
-    pub fn accumulate(&mut self, batch: &Batch<'_>, pass: Pass) -> Result<Loss, Error> {
+    pub fn enqueue(&mut self, batch: &Batch<'_>, pass: Pass) -> Result<(), Error> {
         let tokens = batch.target_tokens();
         if pass.update_tokens < tokens || pass.update_tokens == 0 {
             let hint = "it counts the targets of all the batches of the update";
             let (got, limit) = (pass.update_tokens, Limit::AtLeast(tokens.max(1)));
             return Err(Error::Batch { what: "update_tokens", got, limit, hint });
         }
-        let Training { model, grads, workspace, adam, loss_scale, graphs, .. } = self;
+        if self.unread == TOTALS {
+            self.read = self.losses()?;
+            self.unread = 0;
+        }
+        let at = self.unread;
+        let Training { model, grads, workspace, adam, loss_scale, graphs, totals, .. } = self;
         let shape = workspace.load(&model.device, &model.config, batch)?;
         // The number that this update will have; dropout's counter holds 32 bits of it.
         let step = (model.device.updates(adam) as u32).wrapping_add(1);
@@ -338,12 +386,23 @@ impl<D: Device> Training<D> {
         let grad_scale = (loss_scale / pass.update_tokens as f64) as f32;
         let (b, s, t) = shape;
         let smoothing = pass.label_smoothing.to_bits();
-        let key = [b as u64, s as u64, t as u64, u64::from(pass.micro_batch), u64::from(smoothing), pass.seed];
-        model.device.replay(graphs, &key, Moving { step, grad_scale }, || {
-            engine.accumulate(pass.label_smoothing, grad_scale, grads)
+        let micro_batch = u64::from(pass.micro_batch);
+        let key = [b as u64, s as u64, t as u64, micro_batch, u64::from(smoothing), pass.seed, at as u64];
+        let d = &model.device;
+        d.replay(graphs, &key, Moving { step, grad_scale }, || {
+            engine.accumulate(pass.label_smoothing, grad_scale, grads)?;
+            Ok::<(), Error>(d.total_loss(d.view(engine.stats, plan.loss), totals, at)?)
         })?;
-        let sum = workspace.total(&model.device, workspace.plans[&shape].loss)?;
-        Ok(Loss { sum, nll: 0.0, tokens })
+        self.unread += 1;
+        Ok(())
+    }
+
+    /// The sum of the losses of this update's batches so far, in their order.
+    fn losses(&self) -> Result<f64, Error> {
+        let mut totals = [0.0; TOTALS];
+        let totals = &mut totals[..self.unread];
+        self.model.device.read_totals(&self.totals, totals)?;
+        Ok(totals.iter().fold(self.read, |sum, total| sum + total))
     }
 
     /// The loss of a batch, without dropout and without gradients.
@@ -351,12 +410,7 @@ impl<D: Device> Training<D> {
     /// # Errors
     /// As [`Training::accumulate`].
     pub fn evaluate(&mut self, batch: &Batch<'_>, smoothing: f32) -> Result<Loss, Error> {
-        // The workspace changes hands for the call, so that both ways of using a model share one.
-        let workspace = std::mem::replace(&mut self.workspace, Workspace::new(&self.model.device)?);
-        let mut inference = Inference { workspace };
-        let loss = inference.evaluate(&self.model, batch, smoothing);
-        self.workspace = inference.workspace;
-        loss
+        self.workspace.evaluate(&self.model, batch, smoothing)
     }
 
     /// One update of Adam with what was accumulated, at the schedule's rate for its number, gradients scaled down to a norm
@@ -367,15 +421,16 @@ impl<D: Device> Training<D> {
     /// # Errors
     /// [`Error::Kernel`] if the schedule's rate or `max_norm` is out of range.
     pub fn update<S: Schedule + ?Sized>(&mut self, schedule: &S, max_norm: f64) -> Result<Update, Error> {
-        let d = &self.model.device;
         let unscale = self.loss_scale.map_or(1.0, |scale| 1.0 / scale.scale());
         let state =
             Optimized { params: &mut self.model.params, grads: &mut self.grads, m: &mut self.m, v: &mut self.v };
         let scaling = Scaling { unscale, max_norm };
-        let (grad_norm, outcome) = d.adam_update(&mut self.adam, schedule, scaling, state)?;
+        let (grad_norm, outcome) = self.model.device.adam_update(&mut self.adam, schedule, scaling, state)?;
+        let loss = self.losses()?;
+        (self.read, self.unread) = (0.0, 0);
         if let Some(scale) = &mut self.loss_scale {
             scale.observe(matches!(outcome, Outcome::Applied { .. }));
         }
-        Ok(Update { grad_norm, outcome })
+        Ok(Update { loss, grad_norm, outcome })
     }
 }

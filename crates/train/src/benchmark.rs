@@ -110,7 +110,7 @@ pub fn step(preset: Preset, seconds: f64) -> Result<StepReport, crate::Error> {
     let mut training = Training::new(Model::new(Cpu::new(), config, 0)?, adam::Config::default())?;
     let mut one = |i: usize| -> Result<(), crate::Error> {
         let pass = Pass { seed: 0, micro_batch: 0, label_smoothing: 0.1, update_tokens: b * t };
-        training.accumulate(&batches[i % 8].batch(), pass)?;
+        training.enqueue(&batches[i % 8].batch(), pass)?;
         let update = training.update(&schedule, f64::INFINITY)?;
         debug_assert!(update.grad_norm.is_finite());
         Ok(())

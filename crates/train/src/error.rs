@@ -134,7 +134,7 @@ pub enum Error {
         /// That of the configuration.
         want: Precision,
     },
-    /// The loss was NaN or infinite. Nothing was updated.
+    /// The loss was NaN or infinite. Nothing of the step is saved.
     #[error(
         "the loss of step {step} is {loss}: training has diverged, and nothing of this step was saved; resume from the last \
          checkpoint, or start again with a lower rate, a longer warm-up or clipping"

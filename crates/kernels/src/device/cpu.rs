@@ -95,6 +95,7 @@ impl Device for Cpu {
     type Activations = Buffer;
     type Parameters = Buffer;
     type Indices = Vec<u32>;
+    type Totals = Vec<f64>;
     type Packed = Packed;
     type View<'a> = &'a [f32];
     type ViewMut<'a> = &'a mut [f32];
@@ -151,6 +152,10 @@ impl Device for Cpu {
 
     fn activations(&self, len: usize) -> Result<Buffer, Error> {
         self.zeros(len)
+    }
+
+    fn totals(&self, count: usize) -> Result<Vec<f64>, Error> {
+        Ok(vec![0.0; count])
     }
 
     fn parameters(&self, values: &[f32]) -> Result<Buffer, Error> {
@@ -533,8 +538,14 @@ impl Device for Cpu {
         })
     }
 
-    fn total_loss(&self, loss: &[f32]) -> Result<f64, Error> {
-        Ok(cross_entropy::total_loss(loss))
+    fn total_loss(&self, loss: &[f32], totals: &mut Vec<f64>, at: usize) -> Result<(), Error> {
+        totals[at] = cross_entropy::total_loss(loss);
+        Ok(())
+    }
+
+    fn read_totals(&self, totals: &Vec<f64>, values: &mut [f64]) -> Result<(), Error> {
+        values.copy_from_slice(&totals[..values.len()]);
+        Ok(())
     }
 
     fn top_k_log_softmax(

@@ -215,6 +215,8 @@ pub trait Device: Debug + Send {
     type Parameters: Debug + Send;
     /// Memory of 32-bit indices: tokens, lengths.
     type Indices: Debug + Send;
+    /// Totals of losses, in f64.
+    type Totals: Debug + Send;
     /// A weight packed for many products.
     type Packed: Debug + Send;
     /// Read access to a part of a buffer.
@@ -269,6 +271,8 @@ pub trait Device: Debug + Send {
     fn download(&self, buffer: &Self::Buffer, span: Span, values: &mut [f32]) -> Result<(), Error>;
     /// Activations, all zero.
     fn activations(&self, len: usize) -> Result<Self::Activations, Error>;
+    /// Room for so many totals of losses.
+    fn totals(&self, count: usize) -> Result<Self::Totals, Error>;
     /// Parameters of these values.
     fn parameters(&self, values: &[f32]) -> Result<Self::Parameters, Error>;
     /// Copies host values into a part of the parameters that is as long.
@@ -484,8 +488,10 @@ pub trait Device: Debug + Send {
         loss: Self::ViewMut<'_>,
         nll: Self::ViewMut<'_>,
     ) -> Result<(), Error>;
-    /// [`crate::cross_entropy::total_loss`] of the losses of some rows, to the host.
-    fn total_loss(&self, loss: Self::View<'_>) -> Result<f64, Error>;
+    /// [`crate::cross_entropy::total_loss`] of the losses of some rows, as total number `at`.
+    fn total_loss(&self, loss: Self::View<'_>, totals: &mut Self::Totals, at: usize) -> Result<(), Error>;
+    /// Copies the first totals to the host; as many as there are room for in `values`.
+    fn read_totals(&self, totals: &Self::Totals, values: &mut [f64]) -> Result<(), Error>;
     /// [`crate::cross_entropy::log_softmax`] of the logits' rows, which need not outlive it, and [`crate::top_k`] of that, to the
     /// host: the k largest log-probabilities of each row and where they stand, values and indices (N, k).
     fn top_k_log_softmax(

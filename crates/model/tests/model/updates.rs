@@ -285,6 +285,32 @@ fn a_batch_of_padding_alone_has_no_loss_and_no_gradient() {
 }
 
 #[test]
+fn losses_that_are_not_waited_for_come_with_the_update() {
+    let (mut waits, mut does_not) = (fresh(), fresh());
+    // More batches than totals stay on a device, an evaluation among them, and an update that is given up.
+    for (update, count) in [1, 3, 70].into_iter().enumerate() {
+        let given_up = batch(99);
+        does_not.enqueue(&given_up.batch(), pass(100)).unwrap();
+        does_not.clear_gradients().unwrap();
+        let mut sum = 0.0;
+        for i in 0..count {
+            let batch = batch(100 * update as u64 + u64::from(i));
+            let pass = Pass { micro_batch: i, ..pass(100) };
+            sum += waits.accumulate(&batch.batch(), pass).unwrap().sum;
+            does_not.enqueue(&batch.batch(), pass).unwrap();
+            if i == 1 {
+                does_not.evaluate(&given_up.batch(), 0.1).unwrap();
+            }
+        }
+        let noam = Noam::new(12, 4, 1.0).unwrap();
+        let updates = [&mut waits, &mut does_not].map(|training| training.update(&noam, 1.0).unwrap());
+        assert_eq!(updates[0], updates[1]);
+        assert_eq!(updates[0].loss.to_bits(), sum.to_bits());
+    }
+    assert_eq!(state(&waits), state(&does_not));
+}
+
+#[test]
 fn written_gradients_are_those_of_the_next_update() {
     let (mut training, mut other) = (fresh(), fresh());
     let (first, second) = (batch(1), batch(2));
@@ -312,7 +338,7 @@ fn written_gradients_are_those_of_the_next_update() {
     let before = state(&training);
     for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         training.write_gradients(&sparse([0.0, bad, 1.0])).unwrap();
-        let Update { grad_norm, outcome } = training.update(&rate, 1.0).unwrap();
+        let Update { grad_norm, outcome, .. } = training.update(&rate, 1.0).unwrap();
         assert!(matches!(outcome, Outcome::Skipped { .. }), "{outcome:?}");
         assert_eq!((grad_norm.is_nan(), grad_norm == f64::INFINITY), (bad.is_nan(), bad.is_infinite()));
         assert_eq!(state(&training), before);

@@ -45,7 +45,6 @@ impl<D: Device> Trainer<'_, D> {
         if let Some(fault) = &mut self.fault {
             fault.before_passes(attempt, &mut self.training);
         }
-        let mut sum = 0.0;
         for (i, batch) in self.micro.iter().enumerate() {
             let pass = Pass {
                 seed: self.config.training.seed,
@@ -53,18 +52,10 @@ impl<D: Device> Trainer<'_, D> {
                 label_smoothing: self.config.training.label_smoothing as f32,
                 update_tokens: tokens,
             };
-            sum += self.training.accumulate(&view(batch), pass)?.sum;
+            self.training.enqueue(&view(batch), pass)?;
         }
-        let loss = sum / tokens as f64;
-        #[cfg(test)]
-        let loss = self.fault.as_ref().map_or(loss, |fault| fault.loss(attempt, loss));
         let passed = Instant::now();
         self.profile.passes += passed - batched;
-        if !loss.is_finite() {
-            self.diverged(attempt, loss, None)?;
-            return Err(Error::Diverged { step: attempt, loss });
-        }
-
         #[cfg(test)]
         if let Some(fault) = &mut self.fault {
             fault.before_update(attempt, &mut self.training);
@@ -82,6 +73,13 @@ impl<D: Device> Trainer<'_, D> {
         };
         let update = self.training.update(&guided, clip)?;
         self.profile.updates += passed.elapsed();
+        let loss = update.loss / tokens as f64;
+        #[cfg(test)]
+        let loss = self.fault.as_ref().map_or(loss, |fault| fault.loss(attempt, loss));
+        if !loss.is_finite() {
+            self.diverged(attempt, loss, None)?;
+            return Err(Error::Diverged { step: attempt, loss });
+        }
         self.state.position = stream.position();
         let grad_norm = Number(update.grad_norm);
         match update.outcome {

@@ -1,7 +1,7 @@
 //! A CUDA device: buffers are its memory, operations are launches on one queue, in order.
 //!
 //! The host waits for the device where a result comes to the host, and nowhere else: [`Device::download`],
-//! [`Device::total_loss`], [`Device::top_k_log_softmax`] and [`Device::adam_update`]. Kernels are loaded when they are first used; scratch
+//! [`Device::read_totals`], [`Device::top_k_log_softmax`] and [`Device::adam_update`]. Kernels are loaded when they are first used; scratch
 //! grows at the first use of a size, then stays.
 
 mod graphs;
@@ -55,7 +55,6 @@ struct Scratch {
     unscale: Scalar,
     /// What Adam reads: the norm and the factor of the gradients.
     words: Buffer<u64>,
-    total: Buffer<f64>,
 }
 
 /// One value in device memory, and what the host last wrote there.
@@ -118,7 +117,6 @@ impl Cuda {
             grad_scale: Scalar::zero(&queue)?,
             unscale: Scalar::zero(&queue)?,
             words: Buffer::zeros(&queue, 2)?,
-            total: Buffer::zeros(&queue, 1)?,
         });
         Ok(Cuda {
             precision: Precision::F32,

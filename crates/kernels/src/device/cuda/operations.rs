@@ -63,6 +63,7 @@ impl Device for Cuda {
     type Activations = Activations;
     type Parameters = Parameters;
     type Indices = Indices;
+    type Totals = Buffer<f64>;
     /// A copy: products take weights as they are.
     type Packed = Activations;
     type View<'a> = View<'a>;
@@ -118,6 +119,10 @@ impl Device for Cuda {
 
     fn activations(&self, len: usize) -> Result<Activations, Error> {
         typed!(self, T => Activations::zeros::<T>(self.queue(), len))
+    }
+
+    fn totals(&self, count: usize) -> Result<Buffer<f64>, Error> {
+        Buffer::zeros(self.queue(), count)
     }
 
     fn parameters(&self, values: &[f32]) -> Result<Parameters, Error> {
@@ -475,12 +480,13 @@ impl Device for Cuda {
         typed!(self, T => kernels.evaluate(self.queue(), logits.of::<T>(), v, &targets, (loss, nll, hit)))
     }
 
-    fn total_loss(&self, loss: View<'_>) -> Result<f64, Error> {
-        let scratch = &mut *self.scratch();
-        let mut total = [0.0];
-        self.cross_entropy()?.total_loss(self.queue(), loss, scratch.total.view_mut())?;
-        scratch.total.view().read(&mut total)?;
-        Ok(total[0])
+    fn total_loss(&self, loss: View<'_>, totals: &mut Buffer<f64>, at: usize) -> Result<(), Error> {
+        let [total] = totals.view_mut().split([(at, 1)]);
+        self.cross_entropy()?.total_loss(self.queue(), loss, total)
+    }
+
+    fn read_totals(&self, totals: &Buffer<f64>, values: &mut [f64]) -> Result<(), Error> {
+        totals.view().part(0, values.len()).read(values)
     }
 
     fn top_k_log_softmax(
