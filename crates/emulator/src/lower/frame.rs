@@ -130,6 +130,11 @@ impl Frames {
         known.map_or(0, |&(_, bytes)| bytes)
     }
 
+    /// Whether a parameter or a result lies at a place.
+    pub fn is_param(&self, at: u32) -> bool {
+        self.frame.params.iter().any(|&(place, _)| place == at)
+    }
+
     /// The finished frame.
     pub fn finish(self) -> Frame {
         self.frame

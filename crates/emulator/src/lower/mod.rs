@@ -152,6 +152,11 @@ impl<'k, 'm, 'a> Lower<'k, 'm, 'a> {
         self.function.kernel
     }
 
+    /// Whether a parameter or a result of this function, or of a call that it makes, lies at a place of its frame.
+    pub fn is_param(&self, at: u32) -> bool {
+        self.frames.is_param(at)
+    }
+
     /// Appends an instruction, with the guard of the PTX instruction being decoded.
     pub fn push(&mut self, mut inst: Inst) {
         inst.guard = self.guard;

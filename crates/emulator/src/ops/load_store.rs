@@ -266,7 +266,7 @@ fn store_run(level: Level, ty: Type, register: u32) -> Option<Run> {
     })
 }
 
-/// The space a modifier names, and what a variable by name says: parameters of functions lie in the frame.
+/// The space a modifier names, and what a variable by name says.
 pub fn take_space(
     lower: &Lower<'_, '_, '_>,
     modifiers: &mut Modifiers<'_>,
@@ -297,18 +297,34 @@ pub fn take_space(
             Some(1 | 2 | 8) => Space::Shared,
             Some(3) => Space::Local,
             Some(4) => Space::Const,
-            Some(_) => match home {
-                Some(Home::Frame(_)) => Space::Local,
-                Some(Home::KernelParam(_)) => Space::Param,
-                _ if lower.in_kernel() => Space::Param,
-                _ => {
-                    return Err(
-                        lower.error("a function's parameter must be named, or its address taken by mov and cvta")
-                    );
-                }
-            },
+            Some(5) => parameter_space(lower, home, Whose::Either)?,
+            Some(6) => parameter_space(lower, home, Whose::Kernel)?,
+            Some(_) => parameter_space(lower, home, Whose::Function)?,
         },
     )
+}
+
+/// Whose parameter an instruction says that it accesses.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    Either,
+    Kernel,
+    /// A function's own, or one of a call of a function.
+    Function,
+}
+
+/// Where a parameter lies. A function's lies in the frame and is known by name alone; an address in a register is that
+/// of a kernel's.
+fn parameter_space(lower: &Lower<'_, '_, '_>, home: Option<Home>, whose: Whose) -> Result<Space, LowerError> {
+    match home {
+        Some(Home::KernelParam(_)) if whose != Whose::Function => Ok(Space::Param),
+        Some(Home::KernelParam(_)) => Err(lower.error("a kernel's parameter is not .param::func")),
+        Some(Home::Frame(at)) if lower.is_param(at) && whose != Whose::Kernel => Ok(Space::Local),
+        Some(Home::Frame(at)) if lower.is_param(at) => Err(lower.error("a function's parameter is not .param::entry")),
+        Some(_) => Err(lower.error("the variable is not a parameter")),
+        None if whose == Whose::Kernel || whose == Whose::Either && lower.in_kernel() => Ok(Space::Param),
+        None => Err(lower.error("a function's parameter must be named, or its address taken by mov and cvta")),
+    }
 }
 
 /// What a memory-order modifier means, as flags.
@@ -358,6 +374,9 @@ pub fn lower<'a>(
     };
     let address = lower.address(at)?;
     let space = take_space(lower, &mut modifiers, Some(&address))?;
+    if storing && space == Space::Param {
+        return Err(lower.error("a kernel's parameters can't be stored to"));
+    }
     modifiers.take("unified");
     modifiers.finish(lower)?;
     let pieces: &[Operand<'a>] = match data {

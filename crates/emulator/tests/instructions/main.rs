@@ -23,6 +23,7 @@ mod matrix;
 mod memory;
 mod mma;
 mod mov;
+mod parameters;
 mod patterns;
 mod printf;
 mod refusal;

@@ -2,7 +2,7 @@
 
 use crate::common::{Arg, Device, Random};
 
-const HEADER: &str = ".version 8.8\n.target sm_90\n.address_size 64\n";
+pub const HEADER: &str = ".version 8.8\n.target sm_90\n.address_size 64\n";
 /// Threads of a launch; each has its own 64 bytes of source.
 const THREADS: usize = 64;
 const STRIDE: usize = 64;
@@ -17,14 +17,14 @@ fn bits(ty: &str) -> usize {
 
 /// One access: its type, how many elements, and the bits of its registers.
 #[derive(Clone, Copy, Debug)]
-struct Access {
-    ty: &'static str,
-    count: usize,
-    register: usize,
+pub struct Access {
+    pub ty: &'static str,
+    pub count: usize,
+    pub register: usize,
 }
 
 impl Access {
-    fn all() -> Vec<Self> {
+    pub fn all() -> Vec<Self> {
         let mut all = Vec::new();
         for ty in TYPES {
             for register in [8, 16, 32, 64].into_iter().filter(|&register| register >= bits(ty)) {
@@ -42,7 +42,7 @@ impl Access {
     }
 
     /// `.v4.u8`, with the dot.
-    fn suffix(self) -> String {
+    pub fn suffix(self) -> String {
         match self.count {
             1 => format!(".{}", self.ty),
             count => format!(".v{count}.{}", self.ty),
@@ -50,13 +50,13 @@ impl Access {
     }
 
     /// Declares registers of a name.
-    fn declare(self, name: &str) -> String {
+    pub fn declare(self, name: &str) -> String {
         let class = if self.ty.starts_with('f') { "f" } else { "b" };
         format!(".reg .{class}{} {name}<8>;\n", self.register)
     }
 
     /// `{%x0, %x1}`, or one register alone.
-    fn operand(self, name: &str) -> String {
+    pub fn operand(self, name: &str) -> String {
         match self.count {
             1 => format!("{name}0"),
             count => format!("{{{}}}", (0..count).map(|at| format!("{name}{at}")).collect::<Vec<_>>().join(", ")),
@@ -94,7 +94,7 @@ const PLACES: &str = ".reg .b32 %t, %at32;\n.reg .b64 %from, %to, %at, %step;\nm
     ld.param.u64 %to, [results];\nadd.u64 %to, %to, %step;\n";
 
 /// Runs a kernel for each access, and compares its registers with what lies in the source.
-fn check(variables: &str, body: impl Fn(Access) -> Option<String>) {
+pub fn check(variables: &str, body: impl Fn(Access) -> Option<String>) {
     let mut ptx = format!("{HEADER}{variables}");
     let mut accesses = Vec::new();
     for access in Access::all() {
