@@ -86,7 +86,7 @@ macro_rules! driver_functions {
         macro_rules! $export {
             ($module:ident) => {
                 use noam_emulator::libcuda::$module as functions;
-                #[allow(unused_imports)]
+                #[allow(unused_imports)] // A module's functions may take no type of the API's own.
                 use noam_emulator::libcuda::types::*;
                 $(noam_emulator::export_thunk!(functions $names $args);)*
             };
@@ -98,7 +98,7 @@ macro_rules! driver_functions {
         ///
         /// # Safety
         /// As the API documents it: pointers are null or valid for what the function does with them.
-        #[allow(non_snake_case, clippy::too_many_arguments)]
+        #[allow(non_snake_case, clippy::too_many_arguments)] // The API's name and parameters.
         pub unsafe extern "C" fn $name($($arg: $type),*) -> u32 {
             let when = $crate::libcuda::entry::driver_functions!(@when $($always)?);
             $crate::libcuda::entry::call(stringify!($name), when, || $body)
@@ -115,7 +115,7 @@ macro_rules! driver_functions {
         ///
         /// # Safety
         /// As the API documents it: pointers are null or valid for what the function does with them.
-        #[allow(non_snake_case, clippy::too_many_arguments)]
+        #[allow(non_snake_case, clippy::too_many_arguments)] // The API's name and parameters.
         pub unsafe extern "C" fn $per_thread($($arg: $type),*) -> u32 {
             $crate::driver::thread::with_per_thread(|| {
                 // SAFETY: the caller has vouched for the same arguments.
@@ -150,7 +150,7 @@ pub(super) use driver_functions;
 macro_rules! export_thunk {
     ($functions:ident $name:ident ($($arg:ident: $type:ty),* $(,)?)) => {
         #[unsafe(no_mangle)]
-        #[allow(clippy::too_many_arguments)]
+        #[allow(clippy::too_many_arguments)] // The API's parameters.
         unsafe extern "C" fn $name($($arg: $type),*) -> u32 {
             // SAFETY: the caller has vouched for the same arguments.
             unsafe { $functions::$name($($arg),*) }
