@@ -225,11 +225,12 @@ pub fn run(kernel: &Kernel, map: &Map, launch: Launch<'_>, options: &Options) ->
     let available = if options.threads == 0 { rayon::current_num_threads() } else { options.threads };
     let workers = (available as u64).min(grid.blocks()).max(1) as usize;
     let parts: Mutex<Vec<(Vec<Finding>, Counters)>> = Mutex::default();
+    let pace = Pace::new(workers);
     let work = |shares: &[usize]| {
-        let part = if launch.cooperative { together(&grid, shares, workers) } else { one_by_one(&grid) };
+        let part = if launch.cooperative { together(&grid, shares, &pace) } else { one_by_one(&grid) };
         parts.lock().expect("no thread panics while it holds this lock").push(part);
     };
-    let work = &work;
+    let (work, pace) = (&work, &pace);
     if workers == 1 {
         work(&[0]);
     } else if launch.cooperative {
@@ -239,6 +240,7 @@ pub fn run(kernel: &Kernel, map: &Map, launch: Launch<'_>, options: &Options) ->
             for worker in 1..workers {
                 // What finds no thread is done here too.
                 if thread::Builder::new().spawn_scoped(scope, move || work(&[worker])).is_err() {
+                    pace.leave(worker);
                     mine.push(worker);
                 }
             }
@@ -292,11 +294,44 @@ fn drive(grid: &Grid<'_>, run: &mut BlockRun<'_>) {
     }
 }
 
-/// Runs every `workers`-th block from each of `shares` on, all in turns, so that none waits for one that has not begun.
-fn together(grid: &Grid<'_>, shares: &[usize], workers: usize) -> (Vec<Finding>, Counters) {
+/// How many rounds each of the threads that run a cooperative launch has done. None begins a round before all have done
+/// the last: else a block that waits could use up the steps of the launch while the machine runs something else than
+/// the thread of the block that it waits for.
+struct Pace(Vec<AtomicU64>);
+
+impl Pace {
+    fn new(workers: usize) -> Self {
+        Self((0..workers).map(|_| AtomicU64::new(0)).collect())
+    }
+
+    /// Ends a round of a worker, and waits for the others, unless the launch is stopped.
+    fn round(&self, worker: usize, stopped: impl Fn() -> bool) {
+        let done = self.0[worker].fetch_add(1, Ordering::Relaxed) + 1;
+        while !stopped() && self.0.iter().any(|other| other.load(Ordering::Relaxed) < done) {
+            thread::yield_now();
+        }
+    }
+
+    /// Nobody waits for a worker any more.
+    fn leave(&self, worker: usize) {
+        self.0[worker].store(u64::MAX, Ordering::Relaxed);
+    }
+}
+
+/// Runs every block of `shares`, of which there is one for each worker, all in turns, so that none waits for one that
+/// has not begun.
+fn together(grid: &Grid<'_>, shares: &[usize], pace: &Pace) -> (Vec<Finding>, Counters) {
+    /// Leaves also if the worker panics.
+    struct Worker<'p>(&'p Pace, usize);
+    impl Drop for Worker<'_> {
+        fn drop(&mut self) {
+            self.0.leave(self.1);
+        }
+    }
+    let worker = Worker(pace, shares[0]);
     let mut runs: Vec<_> = shares
         .iter()
-        .flat_map(|&share| (share as u64..grid.blocks()).step_by(workers))
+        .flat_map(|&share| (share as u64..grid.blocks()).step_by(pace.0.len()))
         .map(|linear| {
             let mut run = BlockRun::new(grid);
             run.begin(linear);
@@ -313,7 +348,9 @@ fn together(grid: &Grid<'_>, shares: &[usize], workers: usize) -> (Vec<Finding>,
                 }
             }
         }
+        pace.round(worker.1, || grid.stopped());
     }
+    drop(worker);
     let mut findings = Vec::new();
     let mut counters = Counters::default();
     for (run, _) in runs {
@@ -329,4 +366,31 @@ fn finish(mut run: BlockRun<'_>) -> (Vec<Finding>, Counters) {
     findings.extend(run.memory.take_findings().into_sorted().into_iter().map(|found| found.finding));
     let counters = Counters::new(run.grid.kernel, &run.counts, run.divergences, run.memory.take_counters());
     (findings, counters)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of three workers one leaves early, and the launch is stopped before the last round.
+    #[test]
+    fn no_worker_begins_a_round_before_the_others_have_done_the_last() {
+        const ROUNDS: [u64; 3] = [300, 300, 100];
+        let (pace, stop) = (Pace::new(3), AtomicBool::new(false));
+        let done = [const { AtomicU64::new(0) }; 3];
+        let work = |worker: usize| {
+            for round in 0..ROUNDS[worker] {
+                for (other, rounds) in ROUNDS.into_iter().enumerate() {
+                    let others = done[other].load(Ordering::SeqCst);
+                    assert!(others >= round.min(rounds), "round {round} of {worker}: {other} has done {others}");
+                }
+                done[worker].store(round + 1, Ordering::SeqCst);
+                stop.fetch_or(done[0].load(Ordering::SeqCst) == ROUNDS[0], Ordering::SeqCst);
+                pace.round(worker, || stop.load(Ordering::SeqCst));
+            }
+            pace.leave(worker);
+        };
+        thread::scope(|scope| (0..3).for_each(|worker| _ = scope.spawn(move || work(worker))));
+        assert!(stop.into_inner());
+    }
 }
