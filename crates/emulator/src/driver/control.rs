@@ -54,6 +54,11 @@ pub fn last_launch() -> Option<Arc<LaunchRecord>> {
     driver().journal.last_launch(thread::current().id())
 }
 
+/// The latest launches of this thread, oldest first, if launches are counted. They are forgotten then.
+pub fn take_launches() -> Vec<Arc<LaunchRecord>> {
+    driver().journal.take_launches(thread::current().id())
+}
+
 /// The latest launches of all threads, oldest first, if launches are counted.
 pub fn launches() -> Vec<Arc<LaunchRecord>> {
     driver().journal.launches()

@@ -87,6 +87,14 @@ impl Journal {
         lock(&self.launches).iter().cloned().collect()
     }
 
+    /// The latest launches of a thread, oldest first, which are then forgotten.
+    pub fn take_launches(&self, caller: ThreadId) -> Vec<Arc<LaunchRecord>> {
+        let mut launches = lock(&self.launches);
+        let (taken, kept) = launches.drain(..).partition(|record| record.caller == caller);
+        *launches = kept;
+        Vec::from(taken)
+    }
+
     /// The latest launch of a thread.
     pub fn last_launch(&self, caller: ThreadId) -> Option<Arc<LaunchRecord>> {
         lock(&self.launches).iter().rev().find(|record| record.caller == caller).cloned()
@@ -123,8 +131,14 @@ mod tests {
         assert_eq!(launches[0].kernel, "3");
         let last = journal.last_launch(std::thread::current().id()).map(|record| record.kernel.clone());
         assert_eq!(last, Some((KEPT_LAUNCHES + 2).to_string()));
+        let here = std::thread::current().id();
         let other = std::thread::spawn(|| std::thread::current().id()).join().expect("the thread ends");
         assert!(journal.last_launch(other).is_none());
+        journal.launch(&settings, LaunchRecord { caller: other, ..record("theirs") });
+        let taken = journal.take_launches(here);
+        assert_eq!((taken.len(), taken[0].kernel.as_str()), (KEPT_LAUNCHES - 1, "4"));
+        assert!(journal.take_launches(here).is_empty());
+        assert_eq!(journal.last_launch(other).map(|record| record.kernel.clone()), Some("theirs".to_owned()));
     }
 
     #[test]
