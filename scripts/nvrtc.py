@@ -6,6 +6,7 @@
     scripts/nvrtc.py check [NAME...]    recompile, compare byte for byte; exit 1 with a diff if any differs
     scripts/nvrtc.py assemble [NAME...] assemble for sm_80 and sm_90, print registers and memory; exit 1 if one of the
                                         workspace's own kernels spills
+    scripts/nvrtc.py report             the same of the workspace's own kernels, as tables in docs/kernel-resources.md
 
 NAME is a source's name without its folder and ending, for instance `adam`. TARGET is $CARGO_TARGET_DIR, or `target`.
 
@@ -24,7 +25,9 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-SHARED = ROOT / "crates/kernels/src/cuda"
+# The workspace's own kernels, and the headers that all of them share.
+KERNELS = ROOT / "crates/kernels/src"
+SHARED = KERNELS / "cuda"
 
 # Folder name of the golden PTX -> pip package, version, sha256 of its x86_64 wheel, library.
 # 12.0 makes what users run: PTX ISA 8.0, which every driver since 525 accepts. The others make what the emulator's
@@ -55,9 +58,28 @@ COMPILERS = {
 # on a device.
 OPTIONS = ["--std=c++17", "--fmad=false", "--generate-line-info"]
 
+# What machine code is made with: line information would be kept in it.
+ASSEMBLED = [option for option in OPTIONS if option != "--generate-line-info"]
+
 # NVRTC includes <nv/target> unasked, and its 38 variables come with every PTX. Its include guard keeps them out of ours;
 # the golden PTX has them, as other people's PTX will.
 OURS = ["--define-macro=__NV_TARGET_H"]
+
+
+# What `report` writes above its tables, and above the rows of each.
+REPORT = """\
+# What each kernel takes of a multiprocessor
+
+Registers a thread, static shared memory a block, and local memory a thread of all {entries} kernels of
+`crates/kernels`, as the assembler of NVRTC {version} says with `{options}`. Bytes, but for registers.
+Dynamic shared memory comes on top: a launcher asks for it, by the shapes.
+
+Written by `scripts/nvrtc.py report`, after `scripts/nvrtc.py install`; it needs no GPU. What a driver makes of the
+committed PTX may differ: the assembler is its own, and the PTX, of compute_80, is what it has on sm_90 too.
+
+"""
+EACH = "registers | shared | spill stores / loads | stack"
+TABLE = f"| Entry | sm_80: {EACH} | sm_90: {EACH} |\n|{' --- |' + 8 * ' --: |'}\n"
 
 
 def target(source):
@@ -68,7 +90,7 @@ def target(source):
 
 def targets():
     """Every (source, options, compiler, PTX) of the workspace, in order."""
-    for source in sorted((ROOT / "crates/kernels/src").rglob("*.cu")):
+    for source in sorted(KERNELS.rglob("*.cu")):
         yield source, OPTIONS + OURS + target(source), "12.0", source.with_suffix(".ptx")
     tests = ROOT / "crates/emulator/tests"
     for source in sorted((tests / "kernels").glob("*.cu")):
@@ -228,30 +250,85 @@ def check(names):
     print("every PTX file is what its source compiles to")
 
 
+def devices(source):
+    """What a source is assembled for: both architectures that the workspace is made for, or the only one that takes
+    it."""
+    said = target(source)[0].partition("=")[2]
+    return ["sm_80", "sm_90"] if said == "compute_80" else [said.replace("compute", "sm")]
+
+
+def resources(compiler, source, device):
+    """Entry -> what ptxas gives it on a device: registers, bytes of static shared memory, of spill stores, of spill
+    loads, and of its stack frame. What is said of a function that an entry calls is counted as the entry's."""
+    log = compiler.assemble(source, ASSEMBLED + [f"--gpu-architecture={device}", "--ptxas-options=-v"])
+    found, entry = {}, None
+    for line in log.splitlines():
+        begin = re.search(r"Compiling entry function '(\w+)'", line)
+        if begin:
+            entry = found[begin.group(1)] = dict.fromkeys(("registers", "shared", "stores", "loads", "stack"), 0)
+        for what, pattern in (
+            ("registers", r"Used (\d+) registers"),
+            ("shared", r"(\d+) bytes smem"),
+            ("stores", r"(\d+) bytes spill stores"),
+            ("loads", r"(\d+) bytes spill loads"),
+            ("stack", r"(\d+) bytes stack frame"),
+        ):
+            said = re.search(pattern, line)
+            if said:
+                entry[what] += int(said.group(1))
+    return found
+
+
 def assemble(names):
     """Machine code by NVRTC's own ptxas, which also reads what inline PTX the compiler itself only passes on."""
     compiler, spills = Nvrtc("12.0"), 0
     for source in dict.fromkeys(source for source, _, _, _ in chosen(names)):
-        said = target(source)[0]
-        for device in ["sm_80", "sm_90"] if said.endswith("_80") else [said.partition("=")[2].replace("compute", "sm")]:
-            options = [option for option in OPTIONS if option != "--generate-line-info"]
-            log = compiler.assemble(source, options + [f"--gpu-architecture={device}", "--ptxas-options=-v"])
-            kernel = None
-            for line in log.splitlines():
-                entry = re.search(r"Compiling entry function '(\w+)'", line)
-                kernel = entry.group(1) if entry else kernel
-                if re.search(r"Used \d+ registers|[1-9]\d* bytes (stack frame|spill)", line):
-                    print(f"{source.stem} {kernel} {device}: {line.removeprefix('ptxas').lstrip(' .:info')}")
-                if re.search(r"[1-9]\d* bytes spill", line) and "kernels/src" in str(source):
-                    spills += 1
+        for device in devices(source):
+            for entry, use in resources(compiler, source, device).items():
+                print(
+                    f"{source.stem} {entry} {device}: {use['registers']} registers, {use['shared']} bytes of shared "
+                    f"memory, {use['stores']} bytes spill stores, {use['loads']} bytes spill loads, {use['stack']} "
+                    "bytes stack frame"
+                )
+                spills += KERNELS in source.parents and use["stores"] + use["loads"] > 0
     if spills:
         sys.exit(f"{spills} kernels spill registers to local memory")
+
+
+def report():
+    """The workspace's own kernels, a table an operation, which is what a folder of theirs is."""
+    compiler, operations, entries, spills = Nvrtc("12.0"), {}, 0, []
+    for source in (source for source, _, _, _ in targets() if KERNELS in source.parents):
+        uses = [resources(compiler, source, device) for device in ("sm_80", "sm_90")]
+        rows = operations.setdefault(source.parent.name, {})
+        for entry in uses[0]:
+            entries += 1
+            rows[entry] = [use[entry] for use in uses]
+            if any(use["stores"] + use["loads"] for use in rows[entry]):
+                spills.append(entry)
+    text = [REPORT.format(version=COMPILERS["12.0"][1], options=" ".join(ASSEMBLED), entries=entries)]
+    text.append(f"Kernels that spill registers to local memory: {', '.join(sorted(spills)) or 'none'}.\n")
+    for operation, rows in sorted(operations.items()):
+        text += [f"\n## {operation}\n\n", TABLE]
+        for entry, uses in sorted(rows.items()):
+            mark = " **spills**" if entry in spills else ""
+            cells = [
+                cell
+                for use in uses
+                for cell in (use["registers"], use["shared"], f"{use['stores']} / {use['loads']}", use["stack"])
+            ]
+            text.append(f"| `{entry}`{mark} | {' | '.join(map(str, cells))} |\n")
+    path = ROOT / "docs/kernel-resources.md"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("".join(text))
+    print(path.relative_to(ROOT))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("install")
+    commands.add_parser("report")
     for command in ("compile", "check", "assemble"):
         commands.add_parser(command).add_argument("names", nargs="*", metavar="NAME")
     arguments = parser.parse_args()
@@ -261,6 +338,8 @@ def main():
         compile_all(arguments.names)
     elif arguments.command == "assemble":
         assemble(arguments.names)
+    elif arguments.command == "report":
+        report()
     else:
         check(arguments.names)
 
