@@ -25,7 +25,7 @@
 #pragma once
 
 #include "math.cuh"
-#include "tensor.cuh"
+#include "tensor_tile.cuh"
 
 constexpr int KEYS = 64;  // of a tile, in the queries' kernel
 
@@ -168,15 +168,15 @@ __device__ __forceinline__ void pair_gradients(Pairs& pairs, const Tiles<T, COLU
 #pragma unroll
         for (int n = 0; n < STRIP / 16; n++) {
             load_right_transposed(b, tiles.q, 16 * n, 2 * i, tiles.at);
-            Tensor<T>::multiply(s[2 * n], a, b[0], b[1]);
-            Tensor<T>::multiply(s[2 * n + 1], a, b[2], b[3]);
+            multiply_add<T>(s[2 * n], a, b[0], b[1]);
+            multiply_add<T>(s[2 * n + 1], a, b[2], b[3]);
         }
         load_left(a, tiles.v, 16 * warp, 2 * i, tiles.at);
 #pragma unroll
         for (int n = 0; n < STRIP / 16; n++) {
             load_right_transposed(b, tiles.d_o, 16 * n, 2 * i, tiles.at);
-            Tensor<T>::multiply(dp[2 * n], a, b[0], b[1]);
-            Tensor<T>::multiply(dp[2 * n + 1], a, b[2], b[3]);
+            multiply_add<T>(dp[2 * n], a, b[0], b[1]);
+            multiply_add<T>(dp[2 * n + 1], a, b[2], b[3]);
         }
     }
     int key0 = j0 + 16 * warp;
@@ -204,10 +204,10 @@ __device__ __forceinline__ void pair_gradients(Pairs& pairs, const Tiles<T, COLU
                     ds[e] = seen ? ds[e] : 0.0f;
                 }
             }
-            pairs.weight[n][2 * m] = Tensor<T>::pair(weight[0], weight[1]);
-            pairs.weight[n][2 * m + 1] = Tensor<T>::pair(weight[2], weight[3]);
-            pairs.ds[n][2 * m] = Tensor<T>::pair(ds[0], ds[1]);
-            pairs.ds[n][2 * m + 1] = Tensor<T>::pair(ds[2], ds[3]);
+            pairs.weight[n][2 * m] = packed<T>(weight[0], weight[1]);
+            pairs.weight[n][2 * m + 1] = packed<T>(weight[2], weight[3]);
+            pairs.ds[n][2 * m] = packed<T>(ds[0], ds[1]);
+            pairs.ds[n][2 * m + 1] = packed<T>(ds[2], ds[3]);
         }
     }
 }
@@ -234,8 +234,8 @@ __device__ __forceinline__ void add_unit(float (&sum)[2][4], const Tiles<T, COLU
         u32 a[4], b[4];
         load_left_transposed(a, tiles.ds, i, unit % 2 * 2, tiles.at_ds);
         load_right(b, tiles.k, i, unit / 2 * 2, tiles.at);
-        Tensor<T>::multiply(sum[0], a, b[0], b[1]);
-        Tensor<T>::multiply(sum[1], a, b[2], b[3]);
+        multiply_add<T>(sum[0], a, b[0], b[1]);
+        multiply_add<T>(sum[1], a, b[2], b[3]);
     }
 }
 
@@ -249,7 +249,7 @@ __device__ __forceinline__ void place_unit(const float (&sum)[2][4], const Tiles
         for (int h = 0; h < 2; h++) {
             int row = unit % 2 * 16 + 8 * h;
             bool sees = row + lane / 4 < seeing;
-            u32 pair = sees ? Tensor<T>::pair(sum[n][2 * h] * scale, sum[n][2 * h + 1] * scale) : 0;
+            u32 pair = sees ? packed<T>(sum[n][2 * h] * scale, sum[n][2 * h + 1] * scale) : 0;
             *(u32*)(tiles.q + tiles.at.pair.from(row, unit / 2 * 2 + n)) = pair;
         }
 }
@@ -275,7 +275,7 @@ __device__ __forceinline__ void write_keys(T* to, const float (&sum)[COLUMNS / 8
 #pragma unroll
         for (int h = 0; h < 2; h++) {
             int row = 16 * warp + lane / 4 + 8 * h;
-            u32 pair = first + row < keys ? Tensor<T>::pair(sum[n][2 * h] * scale, sum[n][2 * h + 1] * scale) : 0;
+            u32 pair = first + row < keys ? packed<T>(sum[n][2 * h] * scale, sum[n][2 * h + 1] * scale) : 0;
             *(u32*)(tile + tiles.at.pair.from(16 * warp + 8 * h, n)) = pair;
         }
     __syncwarp();
@@ -335,11 +335,11 @@ __device__ __forceinline__ void backward_keys(Operands<T> x, const u32* key_leng
                 for (int n = 0; n < COLUMNS / 16; n++) {
                     u32 b[4];
                     load_right(b, tiles.d_o, 16 * i, 2 * n, tiles.at);
-                    Tensor<T>::multiply(dv[2 * n], pairs.weight[i], b[0], b[1]);
-                    Tensor<T>::multiply(dv[2 * n + 1], pairs.weight[i], b[2], b[3]);
+                    multiply_add<T>(dv[2 * n], pairs.weight[i], b[0], b[1]);
+                    multiply_add<T>(dv[2 * n + 1], pairs.weight[i], b[2], b[3]);
                     load_right(b, tiles.q, 16 * i, 2 * n, tiles.at);
-                    Tensor<T>::multiply(dk[2 * n], pairs.ds[i], b[0], b[1]);
-                    Tensor<T>::multiply(dk[2 * n + 1], pairs.ds[i], b[2], b[3]);
+                    multiply_add<T>(dk[2 * n], pairs.ds[i], b[0], b[1]);
+                    multiply_add<T>(dk[2 * n + 1], pairs.ds[i], b[2], b[3]);
                 }
         }
         __syncthreads();

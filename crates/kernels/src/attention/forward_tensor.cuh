@@ -21,7 +21,7 @@
 #pragma once
 
 #include "math.cuh"
-#include "tensor.cuh"
+#include "tensor_tile.cuh"
 
 constexpr int KEYS = 64;
 
@@ -122,8 +122,8 @@ __device__ __forceinline__ void forward_tensor(T* o, float* lse, const T* q, con
                     if (j0 + 16 * n >= warp_keys) continue;
                     u32 b[4];
                     load_right_transposed(b, ks, 16 * n, 2 * i, at);
-                    Tensor<T>::multiply(score[2 * n], a, b[0], b[1]);
-                    Tensor<T>::multiply(score[2 * n + 1], a, b[2], b[3]);
+                    multiply_add<T>(score[2 * n], a, b[0], b[1]);
+                    multiply_add<T>(score[2 * n + 1], a, b[2], b[3]);
                 }
             }
             bool ragged = j0 + KEYS > count_of_first;
@@ -166,7 +166,7 @@ __device__ __forceinline__ void forward_tensor(T* o, float* lse, const T* q, con
                         total[h] += p[e];
                         if (active(dropout) && (keep[h][e + n % 2 * 2] >> 8 * (n / 2) & 1) == 0) p[e] = 0.0f;
                     }
-                    weight[n][h] = Tensor<T>::pair(p[0], p[1]);
+                    weight[n][h] = packed<T>(p[0], p[1]);
                 }
         }
         if (step + 1 < steps) {
@@ -184,8 +184,8 @@ __device__ __forceinline__ void forward_tensor(T* o, float* lse, const T* q, con
             for (int n = 0; n < COLUMNS / 16; n++) {
                 u32 b[4];
                 load_right(b, vs, 16 * i, 2 * n, at);
-                Tensor<T>::multiply(out[2 * n], a, b[0], b[1]);
-                Tensor<T>::multiply(out[2 * n + 1], a, b[2], b[3]);
+                multiply_add<T>(out[2 * n], a, b[0], b[1]);
+                multiply_add<T>(out[2 * n + 1], a, b[2], b[3]);
             }
         }
         // The fetch of the step after next overwrites these tiles.
@@ -204,7 +204,7 @@ __device__ __forceinline__ void forward_tensor(T* o, float* lse, const T* q, con
         float over = __fdiv_rn(kept, total[h]);
 #pragma unroll
         for (int n = 0; n < COLUMNS / 8; n++) {
-            u32 pair = sees ? Tensor<T>::pair(out[n][2 * h] * over, out[n][2 * h + 1] * over) : 0;
+            u32 pair = sees ? packed<T>(out[n][2 * h] * over, out[n][2 * h + 1] * over) : 0;
             *(u32*)(qs + at.pair.from(row0 + 8 * h, n)) = pair;
         }
         if (lane % 4 == 0 && row[h] < z.t - start)

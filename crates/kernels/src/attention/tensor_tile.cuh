@@ -1,79 +1,28 @@
-// Tiles of 16-bit rows in shared memory, and their products on tensor cores, as inline PTX: CUDA's headers are not
-// there.
+// Tiles of 16-bit rows in shared memory, and what tensor cores take from them.
 #pragma once
 
 #include "attention.cuh"
+#include "tensor.cuh"
 
 using u16 = unsigned short;
 
-__device__ __forceinline__ u32 shared_address(const void* pointer) { return (u32)__cvta_generic_to_shared(pointer); }
-
-// 16 bytes from global to shared memory, or 16 zeros if `keep` is false: `from` is then not read.
-__device__ __forceinline__ void copy_async(void* to, const void* from, bool keep) {
-    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared_address(to)), "l"(from),
-                 "r"(keep ? 16 : 0)
-                 : "memory");
-}
-
-__device__ __forceinline__ void copy_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
-
-// Waits until at most PENDING of this thread's groups are under way.
-template <int PENDING>
-__device__ __forceinline__ void copy_wait() {
-    asm volatile("cp.async.wait_group %0;" ::"n"(PENDING) : "memory");
-}
-
-// Four 8 x 8 matrices: lanes 8 i .. 8 i + 7 give the addresses of the rows of matrix i.
-__device__ __forceinline__ void load_matrices(u32 (&r)[4], u32 row) {
-    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
-                 : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
-                 : "r"(row)
-                 : "memory");
-}
-
-__device__ __forceinline__ void load_matrices_transposed(u32 (&r)[4], u32 row) {
-    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
-                 : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
-                 : "r"(row)
-                 : "memory");
-}
-
-// Two numbers in one register, the first in the lower half; and d += a b for one m16n8k16 tile. Of d, lane 4 g + c
-// holds rows g and g + 8, in each columns 2 c and 2 c + 1.
+// Two numbers in one register, the first in the lower half.
 template <typename T>
-struct Tensor;
+__device__ __forceinline__ u32 packed(float low, float high);
 
 template <>
-struct Tensor<bf16> {
-    static __device__ __forceinline__ u32 pair(float low, float high) {
-        u32 bits;
-        asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(bits) : "f"(high), "f"(low));
-        return bits;
-    }
-    static __device__ __forceinline__ void multiply(float (&d)[4], const u32 (&a)[4], u32 b0, u32 b1) {
-        asm volatile(
-            "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
-            "{%0, %1, %2, %3};"
-            : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-            : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
-    }
-};
+__device__ __forceinline__ u32 packed<bf16>(float low, float high) {
+    u32 bits;
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(bits) : "f"(high), "f"(low));
+    return bits;
+}
 
 template <>
-struct Tensor<f16> {
-    static __device__ __forceinline__ u32 pair(float low, float high) {
-        u32 bits;
-        asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(bits) : "f"(high), "f"(low));
-        return bits;
-    }
-    static __device__ __forceinline__ void multiply(float (&d)[4], const u32 (&a)[4], u32 b0, u32 b1) {
-        asm volatile(
-            "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
-            "{%0, %1, %2, %3};"
-            : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-            : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
-    }
-};
+__device__ __forceinline__ u32 packed<f16>(float low, float high) {
+    u32 bits;
+    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(bits) : "f"(high), "f"(low));
+    return bits;
+}
 
 // A tile of rows of COLUMNS values, a power of two from 32 to 128, in chunks of 8. The same chunk of eight rows in a
 // row, as ldmatrix reads them, lies in all 32 banks, and so do eight chunks in a row, as copies write them.
@@ -124,9 +73,9 @@ __device__ __forceinline__ void fetch(T* tile, int all, const T* from, int strid
 #pragma unroll 1
         for (int i = threadIdx.x; i < all * CHUNKS; i += blockDim.x) {
             int row = i / CHUNKS, chunk = i % CHUNKS;
-            bool keep = row < rows && chunk * 8 < hs;
-            const T* at = keep ? from + (size_t)row * stride + chunk * 8 : from;
-            copy_async(tile + chunk_place<COLUMNS>(row, chunk), at, keep);
+            bool there = row < rows && chunk * 8 < hs;
+            const T* at = there ? from + (size_t)row * stride + chunk * 8 : from;
+            copy_async<16>(shared_address(tile + chunk_place<COLUMNS>(row, chunk)), at, there);
         }
     } else {
 #pragma unroll 1
@@ -180,14 +129,14 @@ __device__ __forceinline__ void zero_rows(T* to, int stride, int rows, int hs, b
 // is a multiple of 8, `chunk` even.
 template <int COLUMNS, typename T>
 __device__ __forceinline__ void load_left(u32 (&a)[4], const T* tile, int row, int chunk, const Places<COLUMNS>& at) {
-    load_matrices(a, shared_address(tile + at.by_rows.from(row, chunk)));
+    load_matrices<false>(a, shared_address(tile + at.by_rows.from(row, chunk)));
 }
 
 // The left factor of 16 columns (chunks `chunk` and `chunk + 1`) by 16 rows from `row` on: the tile's transpose.
 template <int COLUMNS, typename T>
 __device__ __forceinline__ void load_left_transposed(u32 (&a)[4], const T* tile, int row, int chunk,
                                                      const Places<COLUMNS>& at) {
-    load_matrices_transposed(a, shared_address(tile + at.by_columns.from(row, chunk)));
+    load_matrices<true>(a, shared_address(tile + at.by_columns.from(row, chunk)));
 }
 
 // Right factors of a product with the tile's transpose: 16 rows from `row` on are its columns. b[0] and b[1] make the
@@ -195,14 +144,14 @@ __device__ __forceinline__ void load_left_transposed(u32 (&a)[4], const T* tile,
 template <int COLUMNS, typename T>
 __device__ __forceinline__ void load_right_transposed(u32 (&b)[4], const T* tile, int row, int chunk,
                                                       const Places<COLUMNS>& at) {
-    load_matrices(b, shared_address(tile + at.by_columns.from(row, chunk)));
+    load_matrices<false>(b, shared_address(tile + at.by_columns.from(row, chunk)));
 }
 
 // Right factors of a product with the tile: 16 rows from `row` on, and the 16 columns of chunks `chunk` and `chunk +
 // 1`.
 template <int COLUMNS, typename T>
 __device__ __forceinline__ void load_right(u32 (&b)[4], const T* tile, int row, int chunk, const Places<COLUMNS>& at) {
-    load_matrices_transposed(b, shared_address(tile + at.by_rows.from(row, chunk)));
+    load_matrices<true>(b, shared_address(tile + at.by_rows.from(row, chunk)));
 }
 
 // Whether rows at `from`, `stride` apart, are whole chunks of 16 bytes.
