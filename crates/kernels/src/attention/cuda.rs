@@ -14,7 +14,7 @@ mod typed;
 
 use super::{Dims, Mask, check_packed};
 use crate::Error;
-use crate::cuda::{Element, Indices, Queue, View, ViewMut, driver, int};
+use crate::cuda::{ByElement, Element, Indices, Queue, View, ViewMut, driver, int};
 use crate::error::{check_len, product};
 use cudarc::driver::{DeviceRepr, PushKernelArg};
 use typed::Typed;
@@ -110,57 +110,47 @@ struct Places {
     kv_row_stride: usize,
 }
 
+/// Two buffers at most, their names and addresses: of the inputs, or of their gradients.
+enum Buffers<'a, T> {
+    Packed(&'static str, View<'a, T>),
+    Cross([(&'static str, View<'a, T>); 2]),
+}
+
 impl<T: Element> Inputs<'_, T> {
-    /// Checks the buffers.
-    fn places(
-        &self,
-        op: &'static str,
-        queue: &Queue,
-        dims: Dims,
-        (q_len, k_len): (usize, usize),
-    ) -> Result<Places, Error> {
-        let c = dims.nh * dims.hs;
-        match self {
-            Inputs::Packed { qkv } => {
-                check_packed(op, dims)?;
-                check_len(op, "qkv", "(B*T, 3C)", qkv.len(), 3 * q_len)?;
-                qkv.check_queue(op, "qkv", queue)?;
-                Ok(Places::packed(*qkv.pointer(), size_of::<T>(), c))
-            }
-            Inputs::Cross { q, kv } => {
-                check_len(op, "q", "(B*T, C)", q.len(), q_len)?;
-                check_len(op, "kv", "(B*S, 2C)", kv.len(), 2 * k_len)?;
-                q.check_queue(op, "q", queue)?;
-                kv.check_queue(op, "kv", queue)?;
-                Ok(Places::cross(*q.pointer(), *kv.pointer(), size_of::<T>(), c))
-            }
+    fn buffers(&self) -> Buffers<'_, T> {
+        match *self {
+            Inputs::Packed { qkv } => Buffers::Packed("qkv", qkv),
+            Inputs::Cross { q, kv } => Buffers::Cross([("q", q), ("kv", kv)]),
         }
     }
 }
 
 impl<T: Element> Gradients<'_, T> {
-    /// Checks the buffers.
-    fn places(
-        &mut self,
-        op: &'static str,
-        queue: &Queue,
-        dims: Dims,
-        (q_len, k_len): (usize, usize),
-    ) -> Result<Places, Error> {
-        let c = dims.nh * dims.hs;
+    fn buffers(&self) -> Buffers<'_, T> {
         match self {
-            Gradients::Packed { dqkv } => {
-                check_packed(op, dims)?;
-                check_len(op, "dqkv", "(B*T, 3C)", dqkv.len(), 3 * q_len)?;
-                dqkv.check_queue(op, "dqkv", queue)?;
-                Ok(Places::packed(*dqkv.pointer(), size_of::<T>(), c))
+            Gradients::Packed { dqkv } => Buffers::Packed("dqkv", dqkv.as_view()),
+            Gradients::Cross { dq, dkv } => Buffers::Cross([("dq", dq.as_view()), ("dkv", dkv.as_view())]),
+        }
+    }
+}
+
+impl<T: Element> Buffers<'_, T> {
+    /// Checks them against what the sizes ask for.
+    fn places(self, op: &'static str, queue: &Queue, checked: &Checked) -> Result<Places, Error> {
+        let (c, (q_len, k_len), bytes) = (checked.dims.nh * checked.dims.hs, checked.lens, size_of::<T>());
+        match self {
+            Buffers::Packed(name, qkv) => {
+                check_packed(op, checked.dims)?;
+                check_len(op, name, "(B*T, 3C)", qkv.len(), 3 * q_len)?;
+                qkv.check_queue(op, name, queue)?;
+                Ok(Places::packed(*qkv.pointer(), bytes, c))
             }
-            Gradients::Cross { dq, dkv } => {
-                check_len(op, "dq", "(B*T, C)", dq.len(), q_len)?;
-                check_len(op, "dkv", "(B*S, 2C)", dkv.len(), 2 * k_len)?;
-                dq.check_queue(op, "dq", queue)?;
-                dkv.check_queue(op, "dkv", queue)?;
-                Ok(Places::cross(*dq.pointer(), *dkv.pointer(), size_of::<T>(), c))
+            Buffers::Cross([(q_name, q), (kv_name, kv)]) => {
+                check_len(op, q_name, "(B*T, C)", q.len(), q_len)?;
+                check_len(op, kv_name, "(B*S, 2C)", kv.len(), 2 * k_len)?;
+                q.check_queue(op, q_name, queue)?;
+                kv.check_queue(op, kv_name, queue)?;
+                Ok(Places::cross(*q.pointer(), *kv.pointer(), bytes, c))
             }
         }
     }
@@ -242,11 +232,7 @@ impl Checked {
 
 /// The kernels, loaded.
 #[derive(Debug)]
-pub struct Kernels {
-    f32: Typed,
-    bf16: Typed,
-    f16: Typed,
-}
+pub struct Kernels(ByElement<Typed>);
 
 impl Kernels {
     /// Loads them.
@@ -256,19 +242,10 @@ impl Kernels {
     /// or has less shared memory than sm_80.
     pub fn load(queue: &Queue) -> Result<Self, Error> {
         let forward = queue.load("attention", include_str!("attention_forward.ptx"))?;
-        Ok(Kernels {
-            f32: Typed::load_f32(queue, &forward)?,
-            bf16: Typed::load_16(queue, &forward, "bf16")?,
-            f16: Typed::load_16(queue, &forward, "f16")?,
-        })
-    }
-
-    fn typed<T: Element>(&self) -> &Typed {
-        match T::NAME {
-            "bf16" => &self.bf16,
-            "f16" => &self.f16,
-            _ => &self.f32,
-        }
+        Ok(Kernels(ByElement::load(|element| match element {
+            "f32" => Typed::load_f32(queue, &forward),
+            _ => Typed::load_16(queue, &forward, element),
+        })?))
     }
 
     /// [`super::forward`].
@@ -286,12 +263,12 @@ impl Kernels {
         let Output { mut o, mut lse } = out;
         let checked = Checked::new(OP, queue, attention)?;
         let dims = attention.dims;
-        let places = inputs.places(OP, queue, dims, checked.lens)?;
+        let places = inputs.buffers().places(OP, queue, &checked)?;
         check_len(OP, "o", "(B*T, C)", o.len(), checked.lens.0)?;
         check_len(OP, "lse", "(B, NH, T)", lse.len(), checked.heads * dims.t)?;
         o.check_queue(OP, "o", queue)?;
         lse.check_queue(OP, "lse", queue)?;
-        let plan = self.typed::<T>().forward(OP, &checked)?;
+        let plan = self.0.of::<T>().forward(OP, &checked)?;
         let sizes = checked.sizes(&places, plan.width);
         let dropout = queue.dropout(attention.dropout)?;
         let mut args = queue.stream().launch_builder(plan.kernel);
@@ -319,18 +296,18 @@ impl Kernels {
         inputs: Inputs<'_, T>,
         saved: Saved<'_, T>,
         mut scratch: ViewMut<'_>,
-        mut gradients: Gradients<'_, T>,
+        gradients: Gradients<'_, T>,
     ) -> Result<(), Error> {
         const OP: &str = "attention backward";
         let Saved { o, lse, d_o } = saved;
         let checked = Checked::new(OP, queue, attention)?;
         let dims = attention.dims;
-        let places = inputs.places(OP, queue, dims, checked.lens)?;
+        let places = inputs.buffers().places(OP, queue, &checked)?;
         check_len(OP, "o", "(B*T, C)", o.len(), checked.lens.0)?;
         check_len(OP, "lse", "(B, NH, T)", lse.len(), checked.heads * dims.t)?;
         check_len(OP, "d_o", "(B*T, C)", d_o.len(), checked.lens.0)?;
         super::check_scratch(OP, scratch.len(), backward_scratch_len(&dims))?;
-        let out = gradients.places(OP, queue, dims, checked.lens)?;
+        let out = gradients.buffers().places(OP, queue, &checked)?;
         if out.q_row_stride != places.q_row_stride {
             let limit = "that of the inputs: packed for packed, cross for cross";
             return Err(Error::Size { op: OP, what: "the gradients' row stride", got: out.q_row_stride, limit });
@@ -339,7 +316,7 @@ impl Kernels {
         lse.check_queue(OP, "lse", queue)?;
         d_o.check_queue(OP, "d_o", queue)?;
         scratch.check_queue(OP, "scratch", queue)?;
-        let plans = self.typed::<T>().backward(OP, &checked)?;
+        let plans = self.0.of::<T>().backward(OP, &checked)?;
         let sizes = checked.sizes(&places, 0);
         let dropout = queue.dropout(attention.dropout)?;
         // The queries' part if there is one, then that of the keys, which makes dq too if it is alone.
@@ -377,13 +354,13 @@ impl Kernels {
         const OP: &str = "attention weights";
         let checked = Checked::new(OP, queue, attention)?;
         let dims = attention.dims;
-        let places = inputs.places(OP, queue, dims, checked.lens)?;
+        let places = inputs.buffers().places(OP, queue, &checked)?;
         check_len(OP, "lse", "(B, NH, T)", lse.len(), checked.heads * dims.t)?;
         let want = product(OP, "B * NH * T * S", &[checked.heads, dims.t, dims.s])?;
         check_len(OP, "out", "(B, NH, T, S)", out.len(), want)?;
         lse.check_queue(OP, "lse", queue)?;
         out.check_queue(OP, "out", queue)?;
-        let plan = self.typed::<T>().weights(OP, &checked)?;
+        let plan = self.0.of::<T>().weights(OP, &checked)?;
         let sizes = checked.sizes(&places, 0);
         let mut args = queue.stream().launch_builder(plan.kernel);
         args.arg(out.pointer()).arg(&places.q).arg(&places.k).arg(lse.pointer());

@@ -5,7 +5,7 @@ mod tests;
 
 use super::{OP, ROWS, check};
 use crate::Error;
-use crate::cuda::{Element, Queue, View, ViewMut, driver, int};
+use crate::cuda::{ByElement, Element, Queue, View, ViewMut, driver, int};
 use cudarc::driver::{CudaFunction, LaunchConfig, PushKernelArg};
 
 /// Columns of a block that sums chunks, and of one that adds the partial sums.
@@ -15,8 +15,7 @@ const ADD_COLUMNS: usize = 32;
 /// The kernels of column sums.
 #[derive(Debug)]
 pub struct Kernels {
-    /// For f32, bf16, f16.
-    chunks: [CudaFunction; 3],
+    chunks: ByElement<CudaFunction>,
     add: CudaFunction,
 }
 
@@ -27,9 +26,8 @@ impl Kernels {
     /// [`Error::Driver`] as in [`Queue::load`].
     pub fn load(queue: &Queue) -> Result<Self, Error> {
         let module = queue.load(OP, include_str!("column_sum.ptx"))?;
-        let chunks = |name| module.function(&format!("column_sum_chunks_{name}"));
         Ok(Kernels {
-            chunks: [chunks("f32")?, chunks("bf16")?, chunks("f16")?],
+            chunks: ByElement::load(|name| module.function(&format!("column_sum_chunks_{name}")))?,
             add: module.function("column_sum_add")?,
         })
     }
@@ -57,14 +55,9 @@ impl Kernels {
         }
         let blocks = int(OP, "the number of blocks", count.saturating_mul(c.div_ceil(CHUNK_COLUMNS)))? as u32;
         let (n, c, count) = (int(OP, "N", n)?, int(OP, "C", c)?, int(OP, "ceil(N / 32)", count)?);
-        let kernel = match T::NAME {
-            "f32" => &self.chunks[0],
-            "bf16" => &self.chunks[1],
-            _ => &self.chunks[2],
-        };
         let threads = (CHUNK_COLUMNS * size_of::<T>() / 16) as u32;
         let launch = LaunchConfig { grid_dim: (blocks, 1, 1), block_dim: (threads, 1, 1), shared_mem_bytes: 0 };
-        let mut args = queue.stream().launch_builder(kernel);
+        let mut args = queue.stream().launch_builder(self.chunks.of::<T>());
         args.arg(scratch.pointer()).arg(dy.pointer()).arg(&n).arg(&c);
         // SAFETY: `args` lists the parameters of the `column_sum_chunks_*` entry of T in number, order and type. dy
         // holds N rows of C, and scratch at least ceil(N / 32) of C, as `check` has shown; the kernel indexes only

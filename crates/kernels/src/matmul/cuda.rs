@@ -7,7 +7,7 @@ mod tile;
 
 use super::{Epilogue, Lhs, OP, Rhs, Shape, Start, check};
 use crate::Error;
-use crate::cuda::{Element, Module, Queue, View, ViewMut, driver, int};
+use crate::cuda::{ByElement, Element, Module, Queue, View, ViewMut, driver, int};
 use crate::device::LinearSizes;
 use crate::error::check_len;
 use cudarc::driver::{CudaFunction, LaunchConfig, PushKernelArg};
@@ -21,11 +21,7 @@ const LAYOUTS: [&str; 4] = ["nn", "nt", "tn", "tt"];
 
 /// The kernels of matrix products.
 #[derive(Debug)]
-pub struct Kernels {
-    f32: Family,
-    bf16: Family,
-    f16: Family,
-}
+pub struct Kernels(ByElement<Family>);
 
 type Operands<'a, T> = (Lhs<View<'a, T>>, Rhs<View<'a, T>, View<'a, T>>);
 
@@ -72,19 +68,10 @@ impl Kernels {
     pub fn load(queue: &Queue) -> Result<Self, Error> {
         let whole = queue.load(OP, include_str!("matmul.ptx"))?;
         let half = queue.load(OP, include_str!("matmul_16.ptx"))?;
-        Ok(Kernels {
-            f32: Family::load(&whole, "f32", &tile::WHOLE)?,
-            bf16: Family::load(&half, "bf16", &tile::HALF)?,
-            f16: Family::load(&half, "f16", &tile::HALF)?,
-        })
-    }
-
-    fn family<T: Element>(&self) -> &Family {
-        match T::NAME {
-            "f32" => &self.f32,
-            "bf16" => &self.bf16,
-            _ => &self.f16,
-        }
+        Ok(Kernels(ByElement::load(|name| match name {
+            "f32" => Family::load(&whole, name, &tile::WHOLE),
+            _ => Family::load(&half, name, &tile::HALF),
+        })?))
     }
 
     /// [`matmul`](super::matmul) of device memory. `b` may be packed: that is its (N, K) as it is.
@@ -213,7 +200,7 @@ impl Kernels {
         if m == 0 || n == 0 {
             return Ok(());
         }
-        let family = self.family::<T>();
+        let family = self.0.of::<T>();
         let index = tile.unwrap_or_else(|| Tile::of(family.tiles, shape, queue.multiprocessors() as usize));
         let tile = &family.tiles[index];
         let (rows, columns) = tile.counts(shape);
