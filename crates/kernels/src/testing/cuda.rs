@@ -1,7 +1,8 @@
 //! The device that CUDA kernels are tested on: the emulated one with all its checks, or a real one if `NOAM_TEST_DEVICE` is
 //! `cuda`.
 
-use crate::cuda::Queue;
+use super::bits_but_nan;
+use crate::cuda::{Buffer, Element, Queue, View, ViewMut};
 use noam_emulator::driver::control::{last_launch, set_counting, take_reports};
 use noam_emulator::driver::{configure, record::LaunchRecord, settings::Settings};
 use noam_emulator::finding::Checks;
@@ -56,6 +57,66 @@ pub(crate) fn check_accesses(launch: &LaunchRecord, (read, written): (usize, usi
     assert_eq!(memory.global().excessive_sectors(), 0, "{}", launch.kernel);
     assert_eq!(memory.shared().excessive_wavefronts(), 0, "{}", launch.kernel);
     assert_eq!(memory.local().requests, 0, "{}", launch.kernel);
+}
+
+/// What nothing may touch, exactly in every type.
+pub(crate) const UNTOUCHED: f32 = 17.0;
+
+/// Values on the device, with `before` in front of them and one behind that nothing may touch. Allocations are aligned
+/// to 256 bytes; so `before` says how the values are.
+pub(crate) struct Padded<T = f32> {
+    buffer: Buffer<T>,
+    before: usize,
+}
+
+impl<T: Element> Padded<T> {
+    /// The nearest values of `T`.
+    pub(crate) fn new(queue: &Queue, values: &[f32], before: usize) -> Self {
+        Padded::of(queue, &values.iter().map(|&x| T::from_f32(x)).collect::<Vec<T>>(), before)
+    }
+
+    /// Values of `T` as they are.
+    pub(crate) fn of(queue: &Queue, values: &[T], before: usize) -> Self {
+        let untouched = T::from_f32(UNTOUCHED);
+        let padded = [&vec![untouched; before][..], values, &[untouched]].concat();
+        Padded { buffer: Buffer::from_host(queue, &padded).unwrap(), before }
+    }
+
+    fn len(&self) -> usize {
+        self.buffer.len() - self.before - 1
+    }
+
+    pub(crate) fn view(&self) -> View<'_, T> {
+        self.buffer.view().part(self.before, self.len())
+    }
+
+    pub(crate) fn view_mut(&mut self) -> ViewMut<'_, T> {
+        let span = (self.before, self.len());
+        let [view] = self.buffer.view_mut().split([span]);
+        view
+    }
+
+    /// The values as they are, once nothing around them has changed.
+    #[track_caller]
+    pub(crate) fn read_typed(&self) -> Vec<T> {
+        let untouched = T::from_f32(UNTOUCHED);
+        let mut values = self.buffer.read().unwrap();
+        assert_eq!(values.pop(), Some(untouched), "behind the values");
+        assert!(values.drain(..self.before).all(|x| x == untouched), "in front of the values");
+        values
+    }
+
+    /// The same in f32.
+    #[track_caller]
+    pub(crate) fn read(&self) -> Vec<f32> {
+        self.read_typed().into_iter().map(T::to_f32).collect()
+    }
+
+    /// Their bits in f32, one pattern for every NaN.
+    #[track_caller]
+    pub(crate) fn bits(&self) -> Vec<u32> {
+        bits_but_nan(&self.read())
+    }
 }
 
 impl Deref for Device {

@@ -8,15 +8,13 @@ use crate::attention::reference::{Operands, Results};
 use crate::attention::tests::{Case, assert_same_bits, awkward, buffers, interleave, values};
 use crate::cuda::Buffer;
 use crate::dropout::Dropout;
-use crate::testing::cuda::device;
+use crate::testing::cuda::{Padded, UNTOUCHED, device};
 use cudarc::driver::sys::{CUgraphInstantiate_flags, CUstreamCaptureMode};
 use noam_emulator::driver::control::{launches, set_block_order, set_counting};
 use noam_emulator::driver::record::LaunchRecord;
 use noam_emulator::exec::BlockOrder;
 use proptest::prelude::*;
 use std::sync::Arc;
-
-const UNTOUCHED: f32 = 17.0;
 
 /// One of the operands, to be changed.
 type Field = fn(&mut Operands<f32>) -> &mut Vec<f32>;
@@ -31,47 +29,16 @@ struct Layout {
 const CROSS: Layout = Layout { packed: false, before: 0 };
 const PACKED: Layout = Layout { packed: true, before: 0 };
 
-/// A buffer with values around it that no launch may touch.
-struct Guarded<T = f32> {
-    buffer: Buffer<T>,
-    before: usize,
-}
-
-impl<T: Element> Guarded<T> {
-    fn new(queue: &Queue, values: &[f32], before: usize) -> Self {
-        let around = [&vec![UNTOUCHED; before], values, &[UNTOUCHED]].concat();
-        let around: Vec<T> = around.into_iter().map(T::from_f32).collect();
-        Guarded { buffer: Buffer::from_host(queue, &around).unwrap(), before }
-    }
-
-    fn view(&self) -> View<'_, T> {
-        self.buffer.view().part(self.before, self.buffer.len() - self.before - 1)
-    }
-
-    fn view_mut(&mut self) -> ViewMut<'_, T> {
-        let len = self.buffer.len() - self.before - 1;
-        let [view] = self.buffer.view_mut().split([(self.before, len)]);
-        view
-    }
-
-    fn read(&self) -> Vec<f32> {
-        let mut values: Vec<f32> = self.buffer.read().unwrap().into_iter().map(T::to_f32).collect();
-        assert_eq!(values.pop(), Some(UNTOUCHED));
-        assert!(values.drain(..self.before).all(|x| x == UNTOUCHED));
-        values
-    }
-}
-
 /// A case's operands and results in device memory.
 struct OnDevice<T> {
     layout: Layout,
-    inputs: Vec<Guarded<T>>,
-    gradients: Vec<Guarded<T>>,
-    d_o: Guarded<T>,
-    o: Guarded<T>,
-    lse: Guarded,
-    weights: Guarded,
-    scratch: Guarded,
+    inputs: Vec<Padded<T>>,
+    gradients: Vec<Padded<T>>,
+    d_o: Padded<T>,
+    o: Padded<T>,
+    lse: Padded,
+    weights: Padded,
+    scratch: Padded,
     key_lengths: Indices,
     query_lengths: Option<Indices>,
 }
@@ -90,13 +57,13 @@ impl<T: Element> OnDevice<T> {
         let nan = |n: usize| vec![f32::NAN; n];
         OnDevice {
             layout,
-            gradients: inputs.iter().map(|x| Guarded::new(queue, &nan(x.len()), before)).collect(),
-            inputs: inputs.iter().map(|x| Guarded::new(queue, x, before)).collect(),
-            d_o: Guarded::new(queue, &x.d_o, before),
-            o: Guarded::new(queue, &nan(x.q.len()), before),
-            lse: Guarded::new(queue, &nan(b * nh * t), before),
-            weights: Guarded::new(queue, &nan(b * nh * t * s), before),
-            scratch: Guarded::new(queue, &nan(backward_scratch_len(&case.dims)), before),
+            gradients: inputs.iter().map(|x| Padded::new(queue, &nan(x.len()), before)).collect(),
+            inputs: inputs.iter().map(|x| Padded::new(queue, x, before)).collect(),
+            d_o: Padded::new(queue, &x.d_o, before),
+            o: Padded::new(queue, &nan(x.q.len()), before),
+            lse: Padded::new(queue, &nan(b * nh * t), before),
+            weights: Padded::new(queue, &nan(b * nh * t * s), before),
+            scratch: Padded::new(queue, &nan(backward_scratch_len(&case.dims)), before),
             key_lengths: Indices::from_host(queue, &case.key_lengths).unwrap(),
             query_lengths: case.query_lengths.as_ref().map(|n| Indices::from_host(queue, n).unwrap()),
         }
@@ -129,7 +96,7 @@ impl<T: Element> OnDevice<T> {
     }
 
     fn results(&self, c: usize) -> Results<f32> {
-        let gradients: Vec<_> = self.gradients.iter().map(Guarded::read).collect();
+        let gradients: Vec<_> = self.gradients.iter().map(Padded::read).collect();
         let columns = |x: &[f32], of: usize, part: usize| {
             x.chunks_exact(of * c).flat_map(|row| row[part * c..][..c].to_vec()).collect::<Vec<f32>>()
         };

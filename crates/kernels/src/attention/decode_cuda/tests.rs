@@ -5,7 +5,7 @@ use super::Kernels;
 use crate::Error;
 use crate::cuda::{Bf16, Buffer, Element, F16, Indices, Queue};
 use crate::device::{Cache, Cpu, Device};
-use crate::testing::cuda::{check_accesses, counted, device};
+use crate::testing::cuda::{Padded, check_accesses, counted, device};
 use crate::testing::{bits_but_nan, values};
 use noam_emulator::driver::control::set_block_order;
 use noam_emulator::exec::BlockOrder;
@@ -13,19 +13,6 @@ use noam_emulator::exec::BlockOrder;
 /// As values of T, and back.
 fn rounded<T: Element>(x: &[f32]) -> Vec<f32> {
     x.iter().map(|&x| T::from_f32(x).to_f32()).collect()
-}
-
-/// A buffer of `before` sevens and these values.
-fn padded<T: Element>(queue: &Queue, x: &[f32], before: usize) -> Buffer<T> {
-    let x = std::iter::repeat_n(&7.0, before).chain(x);
-    Buffer::from_host(queue, &x.map(|&x| T::from_f32(x)).collect::<Vec<T>>()).unwrap()
-}
-
-/// What a buffer holds behind `before` sevens.
-fn unpadded<T: Element>(buffer: &Buffer<T>, before: usize) -> Vec<f32> {
-    let mut x: Vec<f32> = buffer.read().unwrap().into_iter().map(T::to_f32).collect();
-    assert!(x.drain(..before).all(|x| x == 7.0));
-    x
 }
 
 /// One step on both devices, from the same cache, which is then that of both; `before` values lie in front of every
@@ -41,19 +28,17 @@ fn step<T: Element>(
     let qkv = rounded::<T>(qkv);
     let in_cache = rounded::<T>(cache);
     cache.copy_from_slice(&in_cache);
-    let qkv_there = padded::<T>(queue, &qkv, before);
-    let mut cache_there = padded::<T>(queue, cache, before);
-    let mut out_there = padded::<T>(queue, &vec![7.0; rows * c], before);
-    let [cache_part] = cache_there.view_mut().split([(before, cache.len())]);
-    let [out_part] = out_there.view_mut().split([(before, rows * c)]);
-    let qkv_part = qkv_there.view().part(before, qkv.len());
-    kernels.cached_attention(queue, dims, nh, at, qkv_part, (cache_part, out_part)).unwrap();
+    let qkv_there = Padded::<T>::new(queue, &qkv, before);
+    let mut cache_there = Padded::<T>::new(queue, cache, before);
+    let mut out_there = Padded::<T>::new(queue, &vec![7.0; rows * c], before);
+    let views = (cache_there.view_mut(), out_there.view_mut());
+    kernels.cached_attention(queue, dims, nh, at, qkv_there.view(), views).unwrap();
 
     let mut out = vec![7.0; rows * c];
     Cpu::new().cached_attention(dims, nh, at, &qkv, cache, &mut out).unwrap();
     let place = format!("{}, {dims:?}, NH {nh}, at {at}, {before} values before", T::NAME);
-    assert!(bits_but_nan(&unpadded(&cache_there, before)) == bits_but_nan(cache), "cache, {place}");
-    assert!(bits_but_nan(&unpadded(&out_there, before)) == bits_but_nan(&rounded::<T>(&out)), "out, {place}");
+    assert!(cache_there.bits() == bits_but_nan(cache), "cache, {place}");
+    assert!(out_there.bits() == bits_but_nan(&rounded::<T>(&out)), "out, {place}");
     out
 }
 
@@ -192,12 +177,11 @@ fn reordered<T: Element>() {
         let parents: Vec<u32> = (0..rows).map(|r| (r * 2 % rows) as u32).collect();
         let mut want = vec![7.0; size];
         Cpu::new().reorder_cache(dims, len, &parents, &from, &mut want).unwrap();
-        let from = padded::<T>(&queue, &from, before);
-        let mut to = padded::<T>(&queue, &vec![7.0; size], before);
-        let [part] = to.view_mut().split([(before, size)]);
+        let from = Padded::<T>::new(&queue, &from, before);
+        let mut to = Padded::<T>::new(&queue, &vec![7.0; size], before);
         let parents = Indices::from_host(&queue, &parents).unwrap();
-        kernels.reorder_cache(&queue, dims, len, &parents, from.view().part(before, size), part).unwrap();
-        assert!(bits_but_nan(&unpadded(&to, before)) == bits_but_nan(&want), "{}, {dims:?}, len {len}", T::NAME);
+        kernels.reorder_cache(&queue, dims, len, &parents, from.view(), to.view_mut()).unwrap();
+        assert!(to.bits() == bits_but_nan(&want), "{}, {dims:?}, len {len}", T::NAME);
     }
 }
 

@@ -4,7 +4,7 @@ use super::Kernels;
 use crate::Error;
 use crate::column_sum::{column_sum, scratch_len};
 use crate::cuda::{Bf16, Buffer, Element, F16, Queue};
-use crate::testing::cuda::{counted, device};
+use crate::testing::cuda::{Padded, counted, device};
 use crate::testing::{bits_but_nan, values, words};
 use noam_emulator::driver::control;
 use noam_emulator::exec::BlockOrder;
@@ -19,17 +19,13 @@ fn rows<T: Element>(n: usize, c: usize, seed: u32) -> Vec<T> {
 
 /// On the device, `before` values from where allocations begin.
 fn run<T: Element>((queue, kernels): (&Queue, &Kernels), dy: &[T], db: &[f32], before: usize) -> Vec<f32> {
-    let c = db.len();
-    let padded: Vec<T> = std::iter::repeat_n(T::from_f32(f32::NAN), before).chain(dy.iter().copied()).collect();
-    let dy = Buffer::from_host(queue, &padded).unwrap();
-    let dy = dy.view().part(before, padded.len() - before);
     // Old scratch must not show.
-    let len = scratch_len(dy.len() / c, c).unwrap();
-    let mut scratch = Buffer::from_host(queue, &vec![f32::NAN; before + len]).unwrap();
-    let mut db = Buffer::from_host(queue, db).unwrap();
-    let [part] = scratch.view_mut().split([(before, len)]);
-    kernels.column_sum(queue, dy, part, db.view_mut()).unwrap();
-    db.read().unwrap()
+    let old = vec![f32::NAN; scratch_len(dy.len() / db.len(), db.len()).unwrap()];
+    let (dy, mut scratch) = (Padded::of(queue, dy, before), Padded::<f32>::new(queue, &old, before));
+    let mut db = Padded::<f32>::new(queue, db, before);
+    kernels.column_sum(queue, dy.view(), scratch.view_mut(), db.view_mut()).unwrap();
+    assert_eq!(scratch.read().len(), old.len());
+    db.read()
 }
 
 fn want<T: Element>(dy: &[T], db: &[f32]) -> Vec<f32> {

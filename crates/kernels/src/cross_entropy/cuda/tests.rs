@@ -5,54 +5,12 @@
 use super::Kernels;
 use crate::Error;
 use crate::cross_entropy::{self, IGNORE, Scores};
-use crate::cuda::{Bf16, Buffer, Element, F16, Indices, Queue, View, ViewMut};
+use crate::cuda::{Bf16, Buffer, Element, F16, Indices, Queue};
 use crate::device::Targets;
-use crate::testing::cuda::{check_accesses, counted, device};
+use crate::testing::cuda::{Padded, UNTOUCHED, check_accesses, counted, device};
 use crate::testing::{bits_but_nan, values, words};
 use noam_emulator::driver::control::set_block_order;
 use noam_emulator::exec::BlockOrder;
-
-/// What no launch may touch: values in front of a buffer's part and one behind it.
-const UNTOUCHED: f32 = 17.0;
-
-/// A buffer whose part from `before` on holds these values.
-struct Padded<T = f32> {
-    buffer: Buffer<T>,
-    before: usize,
-}
-
-impl<T: Element> Padded<T> {
-    fn new(queue: &Queue, x: &[f32], before: usize) -> Self {
-        let padded = [vec![UNTOUCHED; before], x.to_vec(), vec![UNTOUCHED]].concat();
-        let padded: Vec<T> = padded.into_iter().map(T::from_f32).collect();
-        Padded { buffer: Buffer::from_host(queue, &padded).unwrap(), before }
-    }
-
-    fn len(&self) -> usize {
-        self.buffer.len() - self.before - 1
-    }
-
-    fn part(&self) -> View<'_, T> {
-        self.buffer.view().part(self.before, self.len())
-    }
-
-    fn part_mut(&mut self) -> ViewMut<'_, T> {
-        let len = self.len();
-        let [part] = self.buffer.view_mut().split([(self.before, len)]);
-        part
-    }
-
-    fn values(&self) -> Vec<f32> {
-        let mut x: Vec<f32> = self.buffer.read().unwrap().into_iter().map(T::to_f32).collect();
-        assert_eq!(x.pop(), Some(UNTOUCHED));
-        assert!(x.drain(..self.before).all(|x| x == UNTOUCHED));
-        x
-    }
-
-    fn bits(&self) -> Vec<u32> {
-        bits_but_nan(&self.values())
-    }
-}
 
 /// As values of T, and back.
 fn rounded<T: Element>(x: &[f32]) -> Vec<f32> {
@@ -97,7 +55,7 @@ fn compare<T: Element>(
     let (mut want_x, mut want_loss) = (x.to_vec(), vec![UNTOUCHED; n]);
     cross_entropy::forward_backward(&mut want_x, v, targets, grad_scale, &mut want_loss).unwrap();
     let (mut got_x, mut got_loss) = (Padded::<T>::new(queue, x, before), Padded::<f32>::new(queue, &want_loss, 1));
-    kernels.forward_backward(queue, got_x.part_mut(), v, &of, scale.view(), got_loss.part_mut()).unwrap();
+    kernels.forward_backward(queue, got_x.view_mut(), v, &of, scale.view(), got_loss.view_mut()).unwrap();
     assert!(got_loss.bits() == bits_but_nan(&want_loss), "loss, {place}");
     assert!(got_x.bits() == bits_but_nan(&rounded::<T>(&want_x)), "dlogits, {place}");
 
@@ -108,8 +66,8 @@ fn compare<T: Element>(
     let (mut got_loss, mut got_nll) =
         (Padded::<f32>::new(queue, &want_loss, 1), Padded::<f32>::new(queue, &want_nll, 2));
     let mut got_hit = Buffer::from_host(queue, &vec![17; n]).unwrap();
-    let out = (got_loss.part_mut(), got_nll.part_mut(), got_hit.view_mut());
-    kernels.evaluate(queue, got_x.part(), v, &of, out).unwrap();
+    let out = (got_loss.view_mut(), got_nll.view_mut(), got_hit.view_mut());
+    kernels.evaluate(queue, got_x.view(), v, &of, out).unwrap();
     assert!(got_loss.bits() == bits_but_nan(&want_loss), "loss (evaluate), {place}");
     assert!(got_nll.bits() == bits_but_nan(&want_nll), "nll, {place}");
     assert_eq!(got_hit.read().unwrap(), want_hit, "hit, {place}");
@@ -119,12 +77,12 @@ fn compare<T: Element>(
     // Where `out` lies as the logits do, and where it lies otherwise.
     for before in [before, before + 1] {
         let mut got = Padded::<f32>::new(queue, &vec![0.0; n * v], before);
-        kernels.log_softmax(queue, got_x.part(), v, got.part_mut()).unwrap();
+        kernels.log_softmax(queue, got_x.view(), v, got.view_mut()).unwrap();
         assert!(got.bits() == bits_but_nan(&want), "log-softmax, {place}");
     }
     assert!(got_x.bits() == bits_but_nan(x), "logits of evaluate and log-softmax, {place}");
     let mut in_place = Padded::<f32>::new(queue, x, before);
-    kernels.log_softmax_rows(queue, in_place.part_mut(), v).unwrap();
+    kernels.log_softmax_rows(queue, in_place.view_mut(), v).unwrap();
     assert!(in_place.bits() == bits_but_nan(&want), "log-softmax in place, {place}");
 }
 
@@ -232,8 +190,8 @@ fn an_overflow_of_f16_is_an_infinity() {
     for (scale, overflows) in [(98_304.0, true), (49_152.0, false)] {
         let (mut x, mut loss) = (Padded::<F16>::new(&queue, &[1.0; 5], 0), Padded::<f32>::new(&queue, &[0.0], 0));
         let scale_there = Buffer::from_host(&queue, &[scale]).unwrap();
-        kernels.forward_backward(&queue, x.part_mut(), 5, &of, scale_there.view(), loss.part_mut()).unwrap();
-        let dx = x.values();
+        kernels.forward_backward(&queue, x.view_mut(), 5, &of, scale_there.view(), loss.view_mut()).unwrap();
+        let dx = x.read();
         assert_eq!(dx[2] == f32::NEG_INFINITY, overflows, "{dx:?}");
         assert!(dx.iter().enumerate().all(|(i, x)| i == 2 || x.is_finite()));
     }
@@ -249,14 +207,14 @@ fn the_scale_is_read_when_the_launch_runs() {
     let run = |scale: f32| {
         let (mut x, mut loss) = (Padded::<f32>::new(&queue, &x, 0), Padded::<f32>::new(&queue, &[0.0], 0));
         let scale = Buffer::from_host(&queue, &[scale]).unwrap();
-        kernels.forward_backward(&queue, x.part_mut(), 50, &of, scale.view(), loss.part_mut()).unwrap();
-        x.buffer.read().unwrap()
+        kernels.forward_backward(&queue, x.view_mut(), 50, &of, scale.view(), loss.view_mut()).unwrap();
+        x.read()
     };
     let (one, two) = (run(1.0), run(2.0));
-    assert!(one[..50].iter().zip(&two).all(|(a, b)| 2.0 * a == *b));
+    assert!(one.iter().zip(&two).all(|(a, b)| 2.0 * a == *b));
     // What the host cannot see is not refused, and does not hide.
-    assert!(run(f32::NAN)[..50].iter().all(|x| x.is_nan()));
-    assert!(run(f32::INFINITY)[..50].iter().all(|x| !x.is_finite()));
+    assert!(run(f32::NAN).iter().all(|x| x.is_nan()));
+    assert!(run(f32::INFINITY).iter().all(|x| !x.is_finite()));
 }
 
 /// Of aligned rows that are whole accesses.
@@ -272,13 +230,13 @@ fn traffic<T: Element>() {
     let [mut loss, mut nll] = [0; 2].map(|_| Padded::<f32>::new(&queue, &[0.0; 3], 0));
     let mut hit = Buffer::from_host(&queue, &[0; 3]).unwrap();
     let scale = Buffer::from_host(&queue, &[1.0]).unwrap();
-    let log_softmax = counted(|| kernels.log_softmax(&queue, x.part(), v, out.part_mut()).unwrap());
+    let log_softmax = counted(|| kernels.log_softmax(&queue, x.view(), v, out.view_mut()).unwrap());
     let evaluate = counted(|| {
-        let out = (loss.part_mut(), nll.part_mut(), hit.view_mut());
-        kernels.evaluate(&queue, x.part(), v, &of, out).unwrap();
+        let out = (loss.view_mut(), nll.view_mut(), hit.view_mut());
+        kernels.evaluate(&queue, x.view(), v, &of, out).unwrap();
     });
     let forward_backward = counted(|| {
-        kernels.forward_backward(&queue, x.part_mut(), v, &of, scale.view(), loss.part_mut()).unwrap();
+        kernels.forward_backward(&queue, x.view_mut(), v, &of, scale.view(), loss.view_mut()).unwrap();
     });
     // Besides: targets, the scale, losses, nll and hits, a sector each.
     let wants = [(bytes, 4 * n * v), (bytes, 0), (bytes, bytes)];
@@ -319,7 +277,7 @@ fn the_total_is_the_cpus() {
         let on_device = Padded::<f32>::new(&queue, &loss, 1);
         let mut total = Buffer::from_host(&queue, &[17.0, 17.0, 17.0]).unwrap();
         let [part] = total.view_mut().split([(1, 1)]);
-        kernels.total_loss(&queue, on_device.part(), part).unwrap();
+        kernels.total_loss(&queue, on_device.view(), part).unwrap();
         let want = [17.0, cross_entropy::total_loss(&loss), 17.0].map(f64::to_bits);
         assert!(total.read().unwrap().into_iter().map(f64::to_bits).eq(want), "{n} rows");
     }
@@ -336,7 +294,7 @@ fn bad_input_is_refused_and_nothing_is_written() {
         let (mut x, mut loss) =
             (Padded::<f32>::new(&queue, &vec![7.0; len], 0), Padded::<f32>::new(&queue, &vec![7.0; loss_len], 0));
         let scale = scale.view().part(0, scales);
-        let result = kernels.forward_backward(&queue, x.part_mut(), v, &of, scale, loss.part_mut());
+        let result = kernels.forward_backward(&queue, x.view_mut(), v, &of, scale, loss.view_mut());
         let seven = 7f32.to_bits();
         assert_eq!(result.is_err(), x.bits().iter().chain(&loss.bits()).all(|&x| x == seven));
         result
@@ -355,21 +313,21 @@ fn bad_input_is_refused_and_nothing_is_written() {
     let mut x = Padded::<f32>::new(&queue, &[7.0; 12], 0);
     let (mut loss, mut nll) = (Padded::<f32>::new(&queue, &[7.0; 3], 0), Padded::<f32>::new(&queue, &[7.0; 2], 0));
     let mut hit = Buffer::from_host(&queue, &[7; 3]).unwrap();
-    let out = (loss.part_mut(), nll.part_mut(), hit.view_mut());
-    let error = kernels.evaluate(&queue, x.part(), 4, &of, out).unwrap_err();
+    let out = (loss.view_mut(), nll.view_mut(), hit.view_mut());
+    let error = kernels.evaluate(&queue, x.view(), 4, &of, out).unwrap_err();
     assert!(matches!(error, Error::Length { arg: "nll", got: 2, want: 3, .. }));
-    assert!(kernels.log_softmax_rows(&queue, x.part_mut(), 5).is_err());
-    assert!(kernels.log_softmax_rows(&queue, x.part_mut(), 0).is_err());
-    let error = kernels.log_softmax(&queue, x.part(), 4, loss.part_mut()).unwrap_err();
+    assert!(kernels.log_softmax_rows(&queue, x.view_mut(), 5).is_err());
+    assert!(kernels.log_softmax_rows(&queue, x.view_mut(), 0).is_err());
+    let error = kernels.log_softmax(&queue, x.view(), 4, loss.view_mut()).unwrap_err();
     assert!(matches!(error, Error::Length { arg: "out", got: 3, want: 12, .. }));
     let mut totals = Buffer::<f64>::zeros(&queue, 2).unwrap();
-    assert!(kernels.total_loss(&queue, loss.part(), totals.view_mut()).is_err());
+    assert!(kernels.total_loss(&queue, loss.view(), totals.view_mut()).is_err());
 
     let other = Queue::new(0).unwrap();
     let mut elsewhere = Padded::<f32>::new(&other, &[7.0; 12], 0);
-    assert!(matches!(kernels.log_softmax_rows(&queue, elsewhere.part_mut(), 4), Err(Error::Queue { arg: "x", .. })));
+    assert!(matches!(kernels.log_softmax_rows(&queue, elsewhere.view_mut(), 4), Err(Error::Queue { arg: "x", .. })));
     let scale = scale.view().part(0, 1);
-    let result = kernels.forward_backward(&queue, elsewhere.part_mut(), 4, &of, scale, loss.part_mut());
+    let result = kernels.forward_backward(&queue, elsewhere.view_mut(), 4, &of, scale, loss.view_mut());
     assert!(matches!(result, Err(Error::Queue { arg: "logits", .. })));
     for untouched in [&x, &loss, &nll, &elsewhere] {
         assert!(untouched.bits().iter().all(|&x| x == 7f32.to_bits()));

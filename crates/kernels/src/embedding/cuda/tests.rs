@@ -5,53 +5,33 @@ use crate::Error;
 use crate::cuda::{Bf16, Buffer, Element, F16, Indices, Queue};
 use crate::dropout::Dropout;
 use crate::embedding::tests::Case;
-use crate::testing::{bits_but_nan, cuda::device, values, words};
+use crate::testing::cuda::{Padded, device};
+use crate::testing::{bits_but_nan, values, words};
 use cudarc::driver::sys::{CUgraphInstantiate_flags, CUstreamCaptureMode};
 use noam_emulator::driver::control::set_block_order;
 use noam_emulator::exec::BlockOrder;
 
-const UNTOUCHED: f32 = 17.0;
-
-/// Values, as `T`, with `before` in front of them and one behind that nothing may touch.
-fn padded<T: Element>(queue: &Queue, values: &[f32], before: usize) -> Buffer<T> {
-    let padded = [&vec![UNTOUCHED; before][..], values, &[UNTOUCHED]].concat();
-    Buffer::from_host(queue, &padded.into_iter().map(T::from_f32).collect::<Vec<T>>()).unwrap()
-}
-
-fn unpadded<T: Element>(buffer: &Buffer<T>, before: usize) -> Vec<f32> {
-    let mut values: Vec<f32> = buffer.read().unwrap().into_iter().map(T::to_f32).collect();
-    assert_eq!(values.pop(), Some(UNTOUCHED));
-    assert!(values.drain(..before).all(|x| x == UNTOUCHED));
-    values
-}
-
 fn forward<T: Element>(queue: &Queue, kernels: &Kernels, case: &Case, before: usize) -> Vec<f32> {
-    let (table, positions) = (padded::<f32>(queue, &case.table, before), padded(queue, &case.positions, before));
-    let mut y = padded::<T>(queue, &vec![7.0; case.dy.len()], before);
+    let (table, positions) = (Padded::new(queue, &case.table, before), Padded::new(queue, &case.positions, before));
+    let mut y = Padded::<T>::new(queue, &vec![7.0; case.dy.len()], before);
     let ids = Indices::from_host(queue, &case.ids).unwrap();
     let lengths = Indices::from_host(queue, &case.lengths).unwrap();
-    let tables = Tables {
-        table: table.view().part(before, case.table.len()),
-        positions: positions.view().part(before, case.positions.len()),
-        offset: case.offset,
-        scale: case.scale,
-    };
-    let [view] = y.view_mut().split([(before, case.dy.len())]);
-    kernels.forward(queue, case.dims, &ids, &lengths, tables, case.dropout, view).unwrap();
-    unpadded(&y, before)
+    let (offset, scale) = (case.offset, case.scale);
+    let tables = Tables { table: table.view(), positions: positions.view(), offset, scale };
+    kernels.forward(queue, case.dims, &ids, &lengths, tables, case.dropout, y.view_mut()).unwrap();
+    y.read()
 }
 
 fn backward<T: Element>(queue: &Queue, kernels: &Kernels, case: &Case, start: &[f32], before: usize) -> Vec<f32> {
-    let (dy, mut dtable) = (padded::<T>(queue, &case.dy, before), padded::<f32>(queue, start, before));
+    let (dy, mut dtable) = (Padded::<T>::new(queue, &case.dy, before), Padded::<f32>::new(queue, start, before));
     let ids = Indices::from_host(queue, &case.ids).unwrap();
     let lengths = Indices::from_host(queue, &case.lengths).unwrap();
     let mut scratch = Buffer::from_host(queue, &vec![77; scratch_len(case.ids.len()) + 1]).unwrap();
-    let dy = dy.view().part(before, case.dy.len());
-    let [view] = dtable.view_mut().split([(before, start.len())]);
     let (dims, scale, dropout) = (case.dims, case.scale, case.dropout);
-    kernels.backward(queue, dims, &ids, &lengths, dy, scale, dropout, view, scratch.view_mut()).unwrap();
+    let (view, scratch_view) = (dtable.view_mut(), scratch.view_mut());
+    kernels.backward(queue, dims, &ids, &lengths, dy.view(), scale, dropout, view, scratch_view).unwrap();
     assert_eq!(scratch.read().unwrap().pop(), Some(77));
-    unpadded(&dtable, before)
+    dtable.read()
 }
 
 fn check(queue: &Queue, kernels: &Kernels, case: &Case, before: usize) {

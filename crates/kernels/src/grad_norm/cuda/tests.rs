@@ -5,7 +5,8 @@ use crate::Error;
 use crate::adam::cuda::gradient_words;
 use crate::cuda::{Buffer, Queue};
 use crate::grad_norm::{BLOCK, clip_factor, grad_norm};
-use crate::testing::{cuda::device, values};
+use crate::testing::cuda::{Padded, device};
+use crate::testing::values;
 use noam_emulator::driver::control::set_block_order;
 use noam_emulator::exec::BlockOrder;
 
@@ -18,14 +19,12 @@ fn run(
     unscale: Option<f32>,
     before: usize,
 ) -> [u64; 2] {
-    let padded = [&vec![f32::NAN; before][..], grads, &[f32::NAN]].concat();
-    let buffer = Buffer::from_host(queue, &padded).unwrap();
+    let grads = Padded::<f32>::new(queue, grads, before);
     let unscale = unscale.map(|unscale| Buffer::from_host(queue, &[unscale]).unwrap());
-    let mut scratch = Buffer::from_host(queue, &vec![f64::NAN; scratch_len(grads.len()) + 2]).unwrap();
+    let mut scratch = Buffer::from_host(queue, &vec![f64::NAN; scratch_len(grads.view().len()) + 2]).unwrap();
     let mut words = Buffer::from_host(queue, &[7u64; 2]).unwrap();
-    let view = buffer.view().part(before, grads.len());
     let unscale = unscale.as_ref().map(|unscale| unscale.view());
-    kernels.clip(queue, view, max_norm, unscale, scratch.view_mut(), words.view_mut()).unwrap();
+    kernels.clip(queue, grads.view(), max_norm, unscale, scratch.view_mut(), words.view_mut()).unwrap();
     words.read().unwrap().try_into().unwrap()
 }
 

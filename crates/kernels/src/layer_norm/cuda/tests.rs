@@ -2,46 +2,14 @@
 
 use super::{Affine, Backward, Gradients, Kernels, Output, scratch_len};
 use crate::Error;
-use crate::cuda::{Bf16, Buffer, Element, F16, Queue, View, ViewMut};
+use crate::cuda::{Bf16, Buffer, Element, F16, Queue};
 use crate::dropout::Dropout;
 use crate::layer_norm::tests::{Case, EPS, Outcome, Rows};
 use crate::layer_norm::{CHUNK, Write};
-use crate::testing::{bits_but_nan, cuda::device, values};
+use crate::testing::cuda::{Padded, device};
+use crate::testing::{bits_but_nan, values};
 use noam_emulator::driver::control::set_block_order;
 use noam_emulator::exec::BlockOrder;
-
-/// Values on the device, with `before` in front of them and one behind that nothing may touch.
-struct Padded<T> {
-    buffer: Buffer<T>,
-    before: usize,
-}
-
-const UNTOUCHED: f32 = 17.0;
-
-impl<T: Element> Padded<T> {
-    fn new(queue: &Queue, values: &[f32], before: usize) -> Self {
-        let padded = [&vec![UNTOUCHED; before], values, &[UNTOUCHED]].concat();
-        let padded: Vec<T> = padded.into_iter().map(T::from_f32).collect();
-        Padded { buffer: Buffer::from_host(queue, &padded).unwrap(), before }
-    }
-
-    fn view(&self) -> View<'_, T> {
-        self.buffer.view().part(self.before, self.buffer.len() - self.before - 1)
-    }
-
-    fn view_mut(&mut self) -> ViewMut<'_, T> {
-        let len = self.buffer.len() - self.before - 1;
-        let [view] = self.buffer.view_mut().split([(self.before, len)]);
-        view
-    }
-
-    fn read(&self) -> Vec<f32> {
-        let mut values: Vec<f32> = self.buffer.read().unwrap().into_iter().map(T::to_f32).collect();
-        assert_eq!(values.pop(), Some(UNTOUCHED));
-        assert!(values.drain(..self.before).all(|x| x == UNTOUCHED));
-        values
-    }
-}
 
 /// What [`Case::run`] does, on the device with rows of `T`; `before` says where the buffers begin.
 fn run<T: Element>(queue: &Queue, kernels: &Kernels, case: &Case, write: Write, start: f32, before: usize) -> Outcome {

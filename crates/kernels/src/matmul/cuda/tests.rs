@@ -8,7 +8,7 @@ use super::{End, Kernels, LAYOUTS};
 use crate::Error;
 use crate::cuda::{Buffer, Element, Queue, View};
 use crate::matmul::{self, Epilogue, Lhs, Rhs, Shape, Start, matmul};
-use crate::testing::cuda::{counted, device};
+use crate::testing::cuda::{Padded, counted, device};
 use crate::testing::{bits_but_nan, values, words};
 use noam_emulator::driver::control;
 use noam_emulator::exec::BlockOrder;
@@ -21,32 +21,19 @@ fn awkward(len: usize, seed: u32) -> Vec<f32> {
     values(len, seed, 0.0).into_iter().zip(&odd).map(pick).collect()
 }
 
-/// Values on the device, `before` values from the start of an allocation, which are aligned to 256 bytes.
+/// Values on both.
 struct Operand<T = f32> {
     host: Vec<T>,
-    buffer: Buffer<T>,
-    before: usize,
+    device: Padded<T>,
 }
-
-const UNTOUCHED: f32 = 17.0;
 
 impl<T: Element> Operand<T> {
     fn new(queue: &Queue, host: Vec<T>, before: usize) -> Self {
-        let untouched = T::from_f32(UNTOUCHED);
-        let padded = [&vec![untouched; before][..], &host, &[untouched]].concat();
-        Operand { buffer: Buffer::from_host(queue, &padded).unwrap(), host, before }
+        Operand { device: Padded::of(queue, &host, before), host }
     }
 
     fn view(&self) -> View<'_, T> {
-        self.buffer.view().part(self.before, self.host.len())
-    }
-
-    fn read(&self) -> Vec<T> {
-        let untouched = T::from_f32(UNTOUCHED);
-        let mut values = self.buffer.read().unwrap();
-        assert_eq!(values.pop(), Some(untouched));
-        assert!(values.drain(..self.before).all(|x| x == untouched));
-        values
+        self.device.view()
     }
 }
 
@@ -122,12 +109,11 @@ impl<T: Element, C: Element> Case<T, C> {
         start: Start,
         ends: Ends,
     ) -> Vec<C> {
-        let mut c = Operand::new(queue, self.c.clone(), self.before);
+        let mut c = Padded::of(queue, &self.c, self.before);
         let operands = laid_out(layout, self.a.view(), self.b.view());
         let end = End::Epilogue(ends.with(self.activation.view(), self.bias.view()));
-        let [out] = c.buffer.view_mut().split([(self.before, self.c.len())]);
-        kernels.launch(queue, tile, self.shape, operands, start, end, out).unwrap();
-        c.read()
+        kernels.launch(queue, tile, self.shape, operands, start, end, c.view_mut()).unwrap();
+        c.read_typed()
     }
 }
 

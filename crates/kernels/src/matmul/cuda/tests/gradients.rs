@@ -7,7 +7,7 @@ use crate::cuda::{Bf16, Buffer, Element, F16, Queue};
 use crate::device::LinearSizes;
 use crate::matmul::{Epilogue, Lhs, Rhs, Shape, Start};
 use crate::testing::bits_but_nan;
-use crate::testing::cuda::{counted, device};
+use crate::testing::cuda::{Padded, counted, device};
 use noam_emulator::driver::control;
 use noam_emulator::exec::BlockOrder;
 
@@ -36,12 +36,10 @@ impl<T: Element> Case<T> {
 
     /// The gradients of both, by the tile of this number.
     fn run(&self, queue: &Queue, kernels: &Kernels, tile: Option<usize>) -> (Vec<f32>, Vec<f32>) {
-        let mut dw = Operand::new(queue, self.dw.clone(), self.before);
-        let mut db = Operand::new(queue, self.db.clone(), self.before);
-        let [dw_view] = dw.buffer.view_mut().split([(self.before, self.dw.len())]);
-        let [db_view] = db.buffer.view_mut().split([(self.before, self.db.len())]);
+        let mut dw = Padded::of(queue, &self.dw, self.before);
+        let mut db = Padded::of(queue, &self.db, self.before);
         let operands = (self.dy.view(), self.x.view());
-        kernels.launch_gradients(queue, tile, self.sizes, operands, dw_view, db_view).unwrap();
+        kernels.launch_gradients(queue, tile, self.sizes, operands, dw.view_mut(), db.view_mut()).unwrap();
         (dw.read(), db.read())
     }
 
