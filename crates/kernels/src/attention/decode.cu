@@ -142,7 +142,7 @@ ENTRY(f32, float)
 ENTRY(bf16, bf16)
 ENTRY(f16, f16)
 
-// Row r of `to` becomes the first n values of row parents[r] of `from`.
+// Row r of `to` becomes the first n values of row parents[r] of `from`, or of the last row if there is no such row.
 //
 // Shapes: from, to (R, row), apart from each other; parents (R); n <= row. Any alignment. Bits is as long as a value.
 //
@@ -152,8 +152,10 @@ template <typename Bits>
 __device__ __forceinline__ void reorder(Bits* to, const Bits* from, const u32* parents, int row, int n, int parts) {
     constexpr int THREADS = 256, EACH = 4, WIDE = 16 / sizeof(Bits), PART = THREADS * EACH * WIDE;
     int r = blockIdx.x / parts, start = blockIdx.x % parts * PART, count = min(PART, n - start);
+    // The launcher has checked the parents. A replayed graph may find others, which must not lead out of `from`.
+    u32 parent = min(parents[r], gridDim.x / parts - 1);
     to += (u64)r * row + start;
-    from += (u64)parents[r] * row + start;
+    from += (u64)parent * row + start;
     int wide = (((u64)to | (u64)from) & 15) == 0 ? count / WIDE : 0;
     uint4 x[EACH];
 #pragma unroll

@@ -133,8 +133,8 @@ impl Kernels {
         args.arg(to.pointer()).arg(from.pointer()).arg(parents.pointer()).arg(&row).arg(&n).arg(&parts);
         // SAFETY: the kernel's parameters in number, order and type. from and to hold R rows of `row` values, as
         // checked, and a block touches `n` or fewer of one row of each: its own of `to`, its parent's of `from`, which
-        // is below R by the host's copy, which the device's equals. `to` is borrowed mutably, and all is memory of this
-        // queue.
+        // the kernel keeps below R, the number of blocks over `parts`, whatever the device's copy holds. `to` is
+        // borrowed mutably, and all is memory of this queue.
         unsafe { args.launch(launch) }.map_err(driver(OP, "launching"))?;
         Ok(())
     }

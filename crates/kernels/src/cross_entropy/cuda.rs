@@ -112,9 +112,9 @@ impl Kernels {
         args.arg(logits.pointer()).arg(loss.pointer()).arg(ids.pointer()).arg(grad_scale.pointer());
         args.arg(&targets.ignore).arg(&targets.smoothing).arg(&v);
         // SAFETY: the kernel's parameters in number, order and type, T being its own. logits hold N * V values, loss
-        // and ids N, grad_scale one, as checked, and block n of N touches row n alone; a target that is not `ignore` is
-        // below V, by the host's copy, which the device's equals. The launch has the shared memory that `choose` counts
-        // for the row. logits and loss are borrowed mutably, and all is memory of this queue.
+        // and ids N, grad_scale one, as checked, and block n of N touches row n alone: the kernel keeps a target that
+        // is not `ignore` below V, whatever the device's copy holds. The launch has the shared memory that `choose`
+        // counts for the row. logits and loss are borrowed mutably, and all is memory of this queue.
         unsafe { args.launch(launch) }.map_err(driver(OP, "launching"))?;
         Ok(())
     }

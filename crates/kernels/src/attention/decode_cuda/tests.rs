@@ -192,6 +192,28 @@ fn caches_go_on_as_their_parents() {
     reordered::<F16>();
 }
 
+/// A replay may find parents that the launch was not checked with. Those that are no row count as the last one.
+#[test]
+fn a_replay_takes_parents_that_are_no_rows_for_the_last() {
+    let queue = device();
+    let kernels = Kernels::load(&queue).unwrap();
+    // One part a row, and two.
+    for (max_len, c) in [(5, 3), (12, 200)] {
+        let dims = Cache { rows: 4, max_len, c };
+        let from = values(4 * max_len * 2 * c, 3, 0.0);
+        let mut parents = Indices::from_host(&queue, &[0, 1, 2, 3]).unwrap();
+        let there = Padded::<f32>::new(&queue, &from, 0);
+        let mut to = Padded::<f32>::new(&queue, &vec![7.0; from.len()], 0);
+        let work = || kernels.reorder_cache(&queue, dims, max_len, &parents, there.view(), to.view_mut());
+        let mut graph = queue.capture(work).unwrap();
+        parents.set(&queue, &[u32::MAX, 4, 1, 1 << 31]).unwrap();
+        queue.replay(&mut graph).unwrap();
+        let mut want = vec![0.0; from.len()];
+        Cpu::new().reorder_cache(dims, max_len, &vec![3, 3, 1, 3], &from, &mut want).unwrap();
+        assert_eq!(to.bits(), bits_but_nan(&want));
+    }
+}
+
 #[test]
 fn bad_input_is_refused_and_nothing_is_written() {
     let queue = device();

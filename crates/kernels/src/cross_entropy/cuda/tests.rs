@@ -217,6 +217,45 @@ fn the_scale_is_read_when_the_launch_runs() {
     assert!(run(f32::INFINITY).iter().all(|x| !x.is_finite()));
 }
 
+/// A replay may find targets that the launch was not checked with. Those that are no class count as the last one.
+#[test]
+fn a_replay_takes_targets_that_are_no_classes_for_the_last() {
+    let queue = device();
+    let mut kernels = Kernels::load(&queue).unwrap();
+    let shared = kernels.shared_bytes;
+    // Rows that are kept in shared memory, and rows that are not.
+    for shared in [shared, 0] {
+        kernels.shared_bytes = shared;
+        let (n, v) = (4, 37);
+        let x = logits(n, v, 16, false);
+        let mut targets = Indices::from_host(&queue, &[0, 1, 2, 3]).unwrap();
+        let scale = Buffer::from_host(&queue, &[0.3]).unwrap();
+        let (mut got_x, evaluated) = (Padded::<f32>::new(&queue, &x, 0), Padded::<f32>::new(&queue, &x, 0));
+        let mut got = [0; 3].map(|_| Padded::<f32>::new(&queue, &[0.0; 4], 0));
+        let mut hit = Buffer::from_host(&queue, &[0; 4]).unwrap();
+        let mut graph = queue
+            .capture(|| {
+                let of = Targets { ids: &targets, first: 0, ignore: IGNORE, smoothing: 0.1 };
+                let [loss, evaluated_loss, nll] = got.each_mut().map(Padded::view_mut);
+                kernels.forward_backward(&queue, got_x.view_mut(), v, &of, scale.view(), loss)?;
+                kernels.evaluate(&queue, evaluated.view(), v, &of, (evaluated_loss, nll, hit.view_mut()))
+            })
+            .unwrap();
+        targets.set(&queue, &[37, 5, IGNORE - 1, 1 << 31]).unwrap();
+        queue.replay(&mut graph).unwrap();
+
+        let targets = cross_entropy::Targets { ids: &[36, 5, 36, 36], ignore: IGNORE, smoothing: 0.1 };
+        let (mut want_x, mut loss, mut nll, mut want_hit) = (x.clone(), [0.0; 4], [0.0; 4], [7; 4]);
+        cross_entropy::forward_backward(&mut want_x, v, targets, 0.3, &mut loss).unwrap();
+        assert_eq!(got_x.bits(), bits_but_nan(&want_x));
+        assert_eq!(got[0].bits(), bits_but_nan(&loss));
+        let scores = Scores { loss: &mut loss, nll: &mut nll, hit: &mut want_hit };
+        cross_entropy::evaluate(&x, v, targets, scores).unwrap();
+        assert_eq!([got[1].bits(), got[2].bits()], [bits_but_nan(&loss), bits_but_nan(&nll)]);
+        assert_eq!(hit.read().unwrap(), want_hit);
+    }
+}
+
 /// Of aligned rows that are whole accesses.
 fn traffic<T: Element>() {
     let queue = device();

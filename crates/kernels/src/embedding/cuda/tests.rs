@@ -185,6 +185,41 @@ fn a_captured_step_replays_with_other_tokens() {
     }
 }
 
+/// A replay may find ids that the launch was not checked with. Those that are no row of the table count as padding: here
+/// they stand where the sentences end otherwise.
+#[test]
+fn a_replay_takes_ids_that_are_no_rows_for_padding() {
+    let queue = device();
+    let kernels = Kernels::load(&queue).unwrap();
+    let mut case = Case { lengths: vec![30, 8, 30], ..Case::new(3, 30, 6, 9, 0, 0.0) };
+    case.ids = words(90, 3).into_iter().map(|w| w % 9).collect();
+    let start = values(case.table.len(), 8, 0.0);
+    let (table, positions) = (Padded::new(&queue, &case.table, 0), Padded::new(&queue, &case.positions, 0));
+    let (dy, mut dtable) = (Padded::<f32>::new(&queue, &case.dy, 0), Padded::<f32>::new(&queue, &start, 0));
+    let mut y = Padded::<f32>::new(&queue, &vec![7.0; case.dy.len()], 0);
+    let mut ids = Indices::from_host(&queue, &case.ids).unwrap();
+    let lengths = Indices::from_host(&queue, &case.lengths).unwrap();
+    let mut scratch = Buffer::zeros(&queue, scratch_len(case.ids.len())).unwrap();
+    let (dims, offset, scale) = (case.dims, case.offset, case.scale);
+    let mut graph = queue
+        .capture(|| {
+            let tables = Tables { table: table.view(), positions: positions.view(), offset, scale };
+            kernels.forward(&queue, dims, &ids, &lengths, tables, Dropout::NONE, y.view_mut())?;
+            let (view, scratch) = (dtable.view_mut(), scratch.view_mut());
+            kernels.backward(&queue, dims, &ids, &lengths, dy.view(), scale, Dropout::NONE, view, scratch)
+        })
+        .unwrap();
+    let mut found = case.ids.clone();
+    for (at, id) in [(20, 9), (21, u32::MAX), (29, 1 << 31), (60, 10), (61, u32::MAX - 1)] {
+        found[at..].iter_mut().take(30 - at % 30).for_each(|found| *found = id);
+    }
+    case.lengths = vec![20, 8, 0];
+    ids.set(&queue, &found).unwrap();
+    queue.replay(&mut graph).unwrap();
+    assert_eq!(y.bits(), bits_but_nan(&case.forward()));
+    assert_eq!(dtable.bits(), bits_but_nan(&case.backward(&start)));
+}
+
 #[test]
 fn bad_input_is_refused_and_nothing_is_written() {
     let queue = device();
