@@ -1,4 +1,4 @@
-//! Layer norm on a CUDA device: one launch forward, two backward. The kernels are in `layer_norm.cu`.
+//! Layer norm on a CUDA device: one launch forward, one backward (two where there are many rows). The kernels are in `layer_norm.cu`.
 //!
 //! Rows are f32, bf16 or f16; gamma, beta, their gradients and the statistics are f32, and so is all arithmetic. In f32
 //! the bits are the CPU's. In 16 bits `sum` is rounded before it is normalized, so that backward sees what forward did;
@@ -13,12 +13,16 @@ use super::{
     check_forward,
 };
 use crate::Error;
-use crate::cuda::{ByElement, Element, Module, Queue, View, ViewMut, WARP, driver, int};
+use crate::cuda::{Buffer, ByElement, Element, Module, Queue, View, ViewMut, WARP, driver, int};
 use crate::dropout::{Dropout, GROUP};
 use crate::error::check_len;
 use cudarc::driver::{CudaFunction, LaunchConfig, PushKernelArg};
 
 pub use super::scratch_len;
+
+/// Partial sums of the parameters' gradients that one block adds in about the time of a launch, a megabyte; more are added by a
+/// launch of their own.
+const FEW: usize = 1 << 18;
 
 /// Rows that a block has in flight, and its warps.
 const ROWS: u32 = 8;
@@ -74,6 +78,10 @@ pub struct Gradients<'a, T = f32> {
 pub struct Kernels {
     widths: ByElement<Widths>,
     add_partials: CudaFunction,
+    /// How many blocks of a launch have finished: 0 between launches.
+    arrived: Buffer<u32>,
+    /// [`FEW`], but in tests.
+    few: usize,
 }
 
 /// The kernels of one type, for rows of up to so many columns, ascending; the last for any.
@@ -138,6 +146,8 @@ impl Kernels {
         Ok(Kernels {
             widths: ByElement::load(|element| Widths::load(&module, element))?,
             add_partials: module.function("layer_norm_add_partials")?,
+            arrived: Buffer::zeros(queue, 1)?,
+            few: FEW,
         })
     }
 
@@ -300,23 +310,32 @@ impl Kernels {
             return Ok(());
         }
         let (chunks, add) = (n.div_ceil(CHUNK), write == Write::Add);
+        let arrived = self.arrived.view();
+        arrived.check_queue(op, "its own counter", queue)?;
+        let few = 2 * c * chunks <= self.few;
+        let counter = if few { arrived.pointer() } else { &0 };
         let dropout = queue.dropout(dropout)?;
         let dsub = dsub.as_mut().map_or(&0, ViewMut::pointer);
         let addresses = [*dsum.pointer(), *dsub, *dy.pointer(), *sum.pointer(), *gamma.pointer()];
         let width = self.widths.of::<T>().find::<T>(c, &addresses);
         let shared = shared_bytes(c, width.slots);
         let mut args = queue.stream().launch_builder(&width.backward);
-        args.arg(dsum.pointer()).arg(dsub).arg(scratch.pointer()).arg(dy.pointer()).arg(sum.pointer());
+        args.arg(dsum.pointer()).arg(dsub).arg(scratch.pointer()).arg(dgamma.pointer()).arg(dbeta.pointer());
+        args.arg(counter).arg(dy.pointer()).arg(sum.pointer());
         args.arg(mean.pointer()).arg(rstd.pointer()).arg(gamma.pointer());
         args.arg(&add).arg(&rows).arg(&columns).arg(&dropout);
         // SAFETY: `args` lists the parameters of `layer_norm_backward_*` in number, order and type (Rust's bool is a
         // byte of 0 or 1, as C++'s is). dy, sum, dsum and dsub (unless it is null, which the kernel then leaves alone)
-        // hold n * c values, mean and rstd n, gamma c, scratch 2 c for each of the `chunks` blocks, as `check_backward`
-        // has shown, and the kernel indexes only rows below n and columns below c. `find` gives one that has registers
+        // hold n * c values, mean and rstd n, gamma, dgamma and dbeta c, scratch 2 c for each of the `chunks` blocks, as
+        // `check_backward` has shown; the counter, unless it is null, is one word, which no other launch uses at the
+        // same time, since all are on one stream; and the kernel indexes only rows below n and columns below c. `find` gives one that has registers
         // for c columns and, if it is for aligned rows only, rows that are; `shared` is what it indexes of shared
         // memory. What it writes is borrowed mutably; all is memory of this queue.
         unsafe { args.launch(grid(chunks, shared)) }.map_err(driver(op, "launching backward"))?;
 
+        if few {
+            return Ok(());
+        }
         let chunks = chunks as i32;
         let mut args = queue.stream().launch_builder(&self.add_partials);
         args.arg(scratch.pointer()).arg(dgamma.pointer()).arg(dbeta.pointer()).arg(&chunks).arg(&columns);

@@ -30,8 +30,10 @@
 // reads dsum to add to it), the floor of 12 N C bytes in f32 (16 to 20 N C), half of that in 16 bits; and N C / 4 bytes
 // of partials.
 //
-// Partials: blocks of 8 warps, grid (ceil(2 C / 32)): a block takes 32 columns, its warps fetch 128 chunks at a time,
-// one thread a column adds them in order.
+// dgamma and dbeta: where there are few partials, the block that finishes last adds them (`arrived` counts blocks, an
+// integer), which takes about as long as a launch. Where there are many, a launch of its own does, on many
+// multiprocessors: blocks of 8 warps, grid (ceil(2 C / 32)); a block takes 32 columns, its warps fetch 128 chunks at a
+// time, one thread a column adds them in order. The sums are the same.
 
 #include "group.cuh"
 
@@ -216,6 +218,9 @@ struct Backward {
     T* dsum;
     T* dsub;  // null without
     float* partials;
+    float* dgamma;
+    float* dbeta;
+    u32* arrived;  // 0 between launches; null if another launch adds the partials
     int n, c;
     Dropout dropout;
     bool add;
@@ -370,6 +375,41 @@ __device__ __forceinline__ void backward(const Backward<T>& p) {
             partial[p.c + column] = dbeta[g];
         }
     }
+    add_partials_if_last(p);
+}
+
+// The block that is the last to have written its partials adds all of them, chunk after chunk: dgamma and dbeta as
+// layer_norm_add_partials makes them, without its launch.
+template <typename T>
+__device__ __forceinline__ void add_partials_if_last(const Backward<T>& p) {
+    constexpr int EACH = 16;
+    if (p.arrived == nullptr) return;
+    // A block's partials come before it is seen to have arrived.
+    __threadfence();
+    __syncthreads();
+    __shared__ bool last;
+    if (threadIdx.x == 0) last = atomicAdd(p.arrived, 1u) == gridDim.x - 1;
+    __syncthreads();
+    if (!last) return;
+    __threadfence();
+    if (threadIdx.x == 0) *p.arrived = 0;
+    int chunks = gridDim.x;
+#pragma unroll 1
+    for (int column = threadIdx.x; column < 2 * p.c; column += THREADS) {
+        float* to = column < p.c ? p.dgamma + column : p.dbeta + (column - p.c);
+        float total = *to;
+#pragma unroll 1
+        for (int first = 0; first < chunks; first += EACH) {
+            const float* from = p.partials + (u64)first * 2 * p.c + column;
+            float next[EACH];
+#pragma unroll
+            for (int i = 0; i < EACH; i++) next[i] = first + i < chunks ? from[(u64)i * 2 * p.c] : 0.0f;
+#pragma unroll
+            for (int i = 0; i < EACH; i++)
+                if (first + i < chunks) total = total + next[i];
+        }
+        *to = total;
+    }
 }
 
 // Rows too wide for registers: a warp reads its row twice, and the columns' owners read all rows again.
@@ -422,6 +462,7 @@ __device__ __forceinline__ void backward_wide(const Backward<T>& p) {
         partial[column] = dgamma;
         partial[p.c + column] = dbeta;
     }
+    add_partials_if_last(p);
 }
 
 // dgamma and dbeta, (C) each, take in the partials of all chunks, ascending. Blocks of 256 threads for 32 of the 2 C
@@ -468,10 +509,12 @@ extern "C" __global__ void __launch_bounds__(THREADS)
 
 #define BACKWARD(T, SIZE, BLOCKS, BODY)                                                                              \
     extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS)                                                    \
-        layer_norm_backward_##SIZE##_##T(T* dsum, T* dsub, float* partials, const T* dy, const T* sum,               \
-                                         const float* mean, const float* rstd, const float* gamma, bool add, int n,  \
-                                         int c, Dropout dropout) {                                                   \
-        BODY(Backward<T>{dy, sum, mean, rstd, gamma, dsum, dsub, partials, n, c, dropout, add});                     \
+        layer_norm_backward_##SIZE##_##T(T* dsum, T* dsub, float* partials, float* dgamma, float* dbeta,             \
+                                         u32* arrived, const T* dy, const T* sum, const float* mean,                 \
+                                         const float* rstd, const float* gamma, bool add, int n, int c,              \
+                                         Dropout dropout) {                                                          \
+        BODY(Backward<T>{dy, sum, mean, rstd, gamma, dsum, dsub, partials, dgamma, dbeta, arrived, n, c, dropout,    \
+                         add});                                                                                      \
     }
 
 using f32 = float;
