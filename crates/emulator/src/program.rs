@@ -157,6 +157,7 @@ pub enum Class {
     StoreLocal,
     LoadConst,
     Atomic,
+    AtomicFloat,
     AsyncCopy,
     Tensor,
     Other,

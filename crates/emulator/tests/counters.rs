@@ -334,6 +334,20 @@ fn atomics_in_global_memory() {
     }
 }
 
+/// A warp whose lanes work on an element each: 17 operations on integers, since the loop goes round once, and one each on
+/// f32 and f64.
+#[test]
+fn atomics_on_floats_are_counted_apart() {
+    let body = |device: &Device| {
+        let zeros = |words: usize| device.upload(&vec![0u32; words]);
+        let args = [zeros(32 * 12), zeros(32 * 8), zeros(32), zeros(64), zeros(32), zeros(32)].map(Into::into);
+        device.clean("atomics", [1, 1, 1], [32, 1, 1], 0, &[&args[..], &[32i32.into()]].concat());
+    };
+    counted("histogram", body, |counters| {
+        assert_eq!((counters.of(Class::Atomic), counters.of(Class::AtomicFloat)), (17, 2));
+    });
+}
+
 /// In shared memory words 8 apart are in 4 banks: 8 wavefronts. Neighbours and lanes at one word take one. Then each
 /// warp adds its 32 bins to global memory, if they are not zero: with a step of 8 every eighth bin, 4 lanes in 4
 /// sectors; with a step of 0 bin 0 of warp 0 alone.

@@ -88,6 +88,7 @@ const CLASSES: [(&str, Class); Class::COUNT] = [
     ("store_local", Class::StoreLocal),
     ("load_const", Class::LoadConst),
     ("atomic", Class::Atomic),
+    ("atomic_float", Class::AtomicFloat),
     ("async_copy", Class::AsyncCopy),
     ("tensor", Class::Tensor),
     ("other", Class::Other),

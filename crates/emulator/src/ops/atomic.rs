@@ -308,8 +308,10 @@ pub fn lower<'a>(
             None => args[2],
         };
     }
+    // What depends on the order in which threads get there is for programs to know of.
+    let class = if half || matches!(ty, Type::F32 | Type::F64) { Class::AtomicFloat } else { Class::Atomic };
     lower.push(
-        Inst::new(Class::Atomic, Action::Run(run))
+        Inst::new(class, Action::Run(run))
             .with(args)
             .imm(address.offset as u64)
             .flags(
