@@ -20,7 +20,7 @@
 //           rows of row_pitch(HS) floats, and 32 rows of 32 (queries) or 64 (keys), set in cuda/typed.rs.
 // Requires  HS <= 64 GROUPS; lengths at most S and T. Every row of dq, dk and dv is written, with zeros where nobody
 //           sees anything. delta needs no content.
-// Traffic   one launch: (4 B T + 2 B S) C values read, (B T + 2 B S) C written, the floor. Of two, the second reads q,
+// Traffic   one launch: (3 B T + 2 B S) C values read, (B T + 2 B S) C written, the floor. Of two, the second reads q,
 //           k, v and do again. A head's rows come from DRAM once a launch while its blocks run side by side.
 // Order     D in lane order, a warp a row; a piece of dropout's bits is made by one of the two lanes that need it,
 //           which hands the other half over.

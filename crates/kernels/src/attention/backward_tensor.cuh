@@ -15,7 +15,7 @@
 //           is not used. Dynamic shared memory: 64 rows of COLUMNS values of T for queries; for each key of a tile (64
 //           in the queries' kernel) two such rows, and 32 values.
 // Requires  lengths at most S and T. Rows that are no whole chunks of 16 bytes are copied value by value.
-// Traffic   one launch: (4 B T + 2 B S) C values read and (B T + 2 B S) C written, the floor. Two: as
+// Traffic   one launch: (3 B T + 2 B S) C values read and (B T + 2 B S) C written, the floor. Two: as
 //           attention_backward.cu.
 // Order     every gradient has one owner, a warp, whose tensor cores add ascending strips or tiles. Of the four lanes
 //           that need a word each of the same block of dropout's bits, each makes the blocks of one of four places and

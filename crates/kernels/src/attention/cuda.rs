@@ -8,6 +8,7 @@
 //!
 //! Head sizes go up to [`HEAD_SIZE_MAX`]; the numbers of queries and keys have no limit but memory's.
 
+pub(crate) mod bounds;
 #[cfg(test)]
 mod tests;
 mod typed;

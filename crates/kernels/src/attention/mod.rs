@@ -52,6 +52,8 @@ pub mod cuda;
 mod decode;
 #[cfg(feature = "cuda")]
 pub mod decode_cuda;
+#[cfg(any(test, feature = "cuda"))]
+pub(crate) mod operands;
 #[cfg(test)]
 mod reference;
 mod tasks;

@@ -1,26 +1,8 @@
 //! Attention in plain loops: in f64 from the formulas, and in f32 in the contract's order of operations.
 
-use super::{Attention, Dims, Mask};
+pub use super::operands::{Operands, Results, visible};
+use super::{Attention, Dims};
 use crate::{dropout::Dropout, lanes, math};
-
-/// Operands of one call, each for itself: q, d_o (B*T, C); k, v (B*S, C).
-#[derive(Debug)]
-pub struct Operands<F> {
-    pub q: Vec<F>,
-    pub k: Vec<F>,
-    pub v: Vec<F>,
-    pub d_o: Vec<F>,
-}
-
-/// What forward and backward give.
-pub struct Results<F> {
-    pub o: Vec<F>,
-    pub lse: Vec<F>,
-    pub weights: Vec<F>,
-    pub dq: Vec<F>,
-    pub dk: Vec<F>,
-    pub dv: Vec<F>,
-}
 
 impl<F: Copy + Default> Results<F> {
     fn new(Dims { b, nh, hs, t, s }: Dims) -> Self {
@@ -35,13 +17,6 @@ impl<F: Copy + Default> Results<F> {
             dv: zeros(k),
         }
     }
-}
-
-/// Whether query i of sentence b sees key j.
-pub fn visible(attention: &Attention<'_>, b: usize, i: usize, j: usize) -> bool {
-    j < attention.key_lengths[b] as usize
-        && attention.query_lengths.is_none_or(|lengths| i < lengths[b] as usize)
-        && (attention.mask == Mask::None || j <= i)
 }
 
 /// The factor of (head number, i, j).

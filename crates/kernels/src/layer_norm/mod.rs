@@ -42,6 +42,8 @@
 //! `beta`, up to the rounding of its mean times rstd, which is 1 / sqrt(eps) there. A NaN or an infinity in a row makes
 //! that row of `y` NaN.
 
+#[cfg(any(test, feature = "cuda"))]
+pub(crate) mod bounds;
 mod cpu;
 #[cfg(feature = "cuda")]
 pub mod cuda;

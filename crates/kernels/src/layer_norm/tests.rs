@@ -1,3 +1,4 @@
+use super::bounds::{Exact, Rows};
 use super::*;
 use crate::{
     lanes,
@@ -29,26 +30,6 @@ pub(super) struct Outcome {
     pub(super) dsub: Vec<f32>,
     pub(super) dgamma: Vec<f32>,
     pub(super) dbeta: Vec<f32>,
-}
-
-/// How rows are kept and added up: what `compare` must allow for.
-#[derive(Clone, Copy)]
-pub(super) struct Rows {
-    /// Columns of a lane at most.
-    pub(super) chain: usize,
-    /// The relative error of a value rounded to the rows' type, beyond f32.
-    pub(super) unit: f64,
-    /// The absolute error where that type is subnormal.
-    pub(super) least: f64,
-    /// Rounds to that type.
-    pub(super) round: fn(f32) -> f32,
-}
-
-impl Rows {
-    /// The error of one rounding of a value of this size.
-    fn error(self, size: f64) -> f64 {
-        self.unit * size + self.least
-    }
 }
 
 impl Outcome {
@@ -91,12 +72,12 @@ impl Case {
 
     /// Compares a run with the f64 reference.
     fn check(&self, write: Write, start: f32) {
-        let f32 = Rows { chain: self.c.div_ceil(32), unit: 0.0, least: 0.0, round: |x| x };
-        self.compare(&self.run(write, start), write, start, f32);
+        self.compare(&self.run(write, start), write, start, Rows::f32(self.c), |x| x);
     }
 
-    /// Compares what a run gave with the f64 reference, element by element, within bounds on the rounding errors.
-    pub(super) fn compare(&self, got: &Outcome, write: Write, start: f32, rows: Rows) {
+    /// Compares what a run gave with the f64 reference, element by element, within bounds on the rounding errors; `round` is
+    /// to the rows' type.
+    pub(super) fn compare(&self, got: &Outcome, write: Write, start: f32, rows: Rows, round: fn(f32) -> f32) {
         let (n, c) = (self.n, self.c);
         let (gamma, beta, dy) = (wide(&self.gamma), wide(&self.beta), wide(&self.dy));
         let factor = wide(&factors(n, c, self.dropout));
@@ -110,43 +91,27 @@ impl Case {
         let s = wide(&got.sum);
         let (y, mean, rstd) = reference::forward(&s, &gamma, &beta, f64::from(EPS));
         let (ds, dgamma, dbeta) = reference::backward(&dy, &s, &gamma, f64::from(EPS));
-        // A lane's chain of additions, the butterfly's five, and a few operations that follow.
-        let k = (rows.chain + 12) as f64 * U;
         let start = f64::from(start);
-        let mut column = vec![[0.0f64; 2]; c];
-        for row in 0..n {
-            let at = row * c..(row + 1) * c;
-            let largest = s[at.clone()].iter().fold(0.0f64, |m, s| m.max(s.abs()));
-            assert!((f64::from(got.mean[row]) - mean[row]).abs() <= k * largest, "mean {row}");
-            // d = s - mean is off by k * largest, so x^ by that times rstd, which itself is off by as much relatively.
-            let e = k * (1.0 + largest * rstd[row]);
-            assert!((f64::from(got.rstd[row]) - rstd[row]).abs() <= e * rstd[row], "rstd {row}");
-            let g_max = at.clone().fold(0.0f64, |m, i| m.max((dy[i] * gamma[i % c]).abs()));
-            for i in at {
-                let x_hat = ((s[i] - mean[row]) * rstd[row]).abs();
-                let tol = e * (1.0 + x_hat) * gamma[i % c].abs() + U * y[i].abs();
-                let tol = tol + rows.error(y[i].abs() + tol);
-                assert!((f64::from(got.y[i]) - y[i]).abs() <= tol, "y {i}: {} {} {tol}", got.y[i], y[i]);
-                let old = if write == Write::Add { start } else { 0.0 };
-                let want = old + ds[i];
-                // |x^| averages to at most 1 and g to g_max; both terms subtracted carry e twice.
-                let tol = 3.0 * e * rstd[row] * g_max * (1.0 + x_hat) * (1.0 + x_hat) + 2.0 * U * want.abs();
-                let tol = tol + rows.error(want.abs() + tol);
-                let diff = (f64::from(got.dsum[i]) - want).abs();
-                assert!(diff <= tol, "dsum {i}: {} {want} {tol}", got.dsum[i]);
-                assert_eq!(got.dsub[i], (rows.round)(factor[i] as f32 * got.dsum[i]), "dsub {i}");
-                // The sums over rows: x^ is off by e (1 + |x^|), plus the roundings of at most 32 + N/32 + 1 additions.
-                let terms = U * (34 + n / CHUNK) as f64;
-                column[i % c][0] += dy[i].abs() * (e * (1.0 + x_hat) + terms * x_hat);
-                column[i % c][1] += dy[i].abs() * terms;
+        let old = if write == Write::Add { start } else { 0.0 };
+        let dsum: Vec<f64> = ds.iter().map(|ds| old + ds).collect();
+        let added = |gradient: Vec<f64>| gradient.into_iter().map(|d| start + d).collect::<Vec<f64>>();
+        let exact = Exact { s: &s, mean: &mean, rstd: &rstd, gamma: &gamma };
+        let (forward, backward) = (exact.forward(&y, rows), exact.backward(&dy, &dsum, start.abs(), rows));
+        for (name, got, want, bound) in [
+            ("y", &got.y, &y, &forward.y),
+            ("mean", &got.mean, &mean, &forward.mean),
+            ("rstd", &got.rstd, &rstd, &forward.rstd),
+            ("dsum", &got.dsum, &dsum, &backward.dsum),
+            ("dgamma", &got.dgamma, &added(dgamma), &backward.dgamma),
+            ("dbeta", &got.dbeta, &added(dbeta), &backward.dbeta),
+        ] {
+            assert_eq!(got.len(), want.len());
+            for (i, ((got, want), bound)) in got.iter().zip(want).zip(bound).enumerate() {
+                assert!((f64::from(*got) - want).abs() <= *bound, "{name} {i}: {got} {want} {bound}");
             }
         }
-        for i in 0..c {
-            let own = U * (2 + n / CHUNK) as f64 * start.abs();
-            let diff = (f64::from(got.dgamma[i]) - start - dgamma[i]).abs();
-            assert!(diff <= column[i][0] + own, "dgamma {i}: {} {}", got.dgamma[i], dgamma[i]);
-            let diff = (f64::from(got.dbeta[i]) - start - dbeta[i]).abs();
-            assert!(diff <= column[i][1] + own, "dbeta {i}: {} {}", got.dbeta[i], dbeta[i]);
+        for i in 0..n * c {
+            assert_eq!(got.dsub[i], round(factor[i] as f32 * got.dsum[i]), "dsub {i}");
         }
     }
 }

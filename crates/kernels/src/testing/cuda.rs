@@ -3,7 +3,7 @@
 
 use super::bits_but_nan;
 use crate::cuda::{Buffer, Element, Queue, View, ViewMut};
-use noam_emulator::driver::control::{last_launch, set_counting, take_reports};
+use noam_emulator::driver::control::{set_counting, take_launches, take_reports};
 use noam_emulator::driver::{configure, record::LaunchRecord, settings::Settings};
 use noam_emulator::finding::Checks;
 use std::ops::Deref;
@@ -32,6 +32,11 @@ pub(crate) fn device() -> Device {
 
 /// What the launch that `run` ends with did, as the emulator counts it; nothing on a real device.
 pub(crate) fn counted(run: impl FnOnce()) -> Option<Arc<LaunchRecord>> {
+    counted_all(run).map(|mut launches| launches.pop().expect("a launch was counted"))
+}
+
+/// The same of all launches that `run` makes, in their order.
+pub(crate) fn counted_all(run: impl FnOnce()) -> Option<Vec<Arc<LaunchRecord>>> {
     // Counting is a setting of the process: one at a time.
     static COUNTING: Mutex<()> = Mutex::new(());
     if is_real() {
@@ -40,10 +45,11 @@ pub(crate) fn counted(run: impl FnOnce()) -> Option<Arc<LaunchRecord>> {
     }
     let _one = COUNTING.lock().unwrap_or_else(PoisonError::into_inner);
     set_counting(true, false);
+    // This thread's launches while another test was counting.
+    drop(take_launches());
     run();
-    let launch = last_launch();
     set_counting(false, false);
-    Some(launch.expect("a launch was counted"))
+    Some(take_launches())
 }
 
 /// That a launch reads and writes no more device memory than `floor` bytes and `slack` sectors of 32, in no more requests

@@ -4,7 +4,8 @@ use super::{Affine, Backward, FEW, Gradients, Kernels, Output, scratch_len};
 use crate::Error;
 use crate::cuda::{Bf16, Buffer, Element, F16, Queue};
 use crate::dropout::Dropout;
-use crate::layer_norm::tests::{Case, EPS, Outcome, Rows};
+use crate::layer_norm::bounds::Rows;
+use crate::layer_norm::tests::{Case, EPS, Outcome};
 use crate::layer_norm::{CHUNK, Write};
 use crate::testing::cuda::{Padded, device};
 use crate::testing::{bits_but_nan, values};
@@ -260,9 +261,8 @@ fn sixteen_bits_follow_f64<T: Element>(precision: i32, least: f64) {
                     // Half a unit in the last place, as a part of the value, and of the least number.
                     unit: 0.5f64.powi(precision),
                     least: 0.5 * least,
-                    round: |x| T::from_f32(x).to_f32(),
                 };
-                case.compare(&got, write, -1.5, rows);
+                case.compare(&got, write, -1.5, rows, |x| T::from_f32(x).to_f32());
                 // Where rows lie chooses between kernels, and changes no bit.
                 for before in [1, 8] {
                     let again = run::<T>(&queue, &kernels, &case, write, -1.5, before);
