@@ -8,6 +8,8 @@ mod testing;
 
 pub mod buffer;
 #[cfg(feature = "cuda")]
+pub mod catalogue;
+#[cfg(feature = "cuda")]
 pub mod cuda;
 pub mod device;
 pub mod isa;

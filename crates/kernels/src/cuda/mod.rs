@@ -19,6 +19,7 @@ mod fill;
 mod queue;
 #[cfg(test)]
 mod tests;
+mod timer;
 
 pub use buffer::{Buffer, Indices, View, ViewMut};
 pub(crate) use by_element::ByElement;
@@ -26,6 +27,7 @@ pub use dropout::DropoutWords;
 pub use element::{Bf16, Element, F16};
 pub use fill::Fill;
 pub use queue::{Graph, Module, Queue};
+pub use timer::Timer;
 
 use crate::Error;
 use cudarc::driver::DriverError;
