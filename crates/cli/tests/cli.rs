@@ -44,6 +44,12 @@ fn help_texts() {
     insta::assert_snapshot!("help_runs_compare", stdout("runs compare -h"));
     insta::assert_snapshot!("help_bench_step", stdout("bench step -h"));
     insta::assert_snapshot!("help_devices", stdout("devices -h"));
+    #[cfg(feature = "cuda")]
+    insta::assert_snapshot!("help_kernels_check", stdout("kernels check -h"));
+    #[cfg(feature = "cuda")]
+    insta::assert_snapshot!("help_kernels_bench", stdout("kernels bench -h"));
+    #[cfg(feature = "emulator")]
+    insta::assert_snapshot!("help_kernels_report", stdout("kernels report -h"));
     #[cfg(feature = "emulator")]
     insta::assert_snapshot!("help_emulator_export", stdout("emulator export -h"));
     insta::assert_snapshot!("help_schedule", stdout("schedule --help"));

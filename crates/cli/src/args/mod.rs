@@ -9,6 +9,8 @@ mod device;
 mod devices;
 #[cfg(feature = "emulator")]
 mod emulator;
+#[cfg(feature = "cuda")]
+mod kernels;
 mod runs;
 mod schedule;
 mod train;
@@ -22,6 +24,10 @@ pub use device::DeviceName;
 pub use devices::DevicesArgs;
 #[cfg(feature = "emulator")]
 pub use emulator::{EmulatorArgs, EmulatorCommand, ExportArgs};
+#[cfg(feature = "emulator")]
+pub use kernels::KernelsReportArgs;
+#[cfg(feature = "cuda")]
+pub use kernels::{KernelsArgs, KernelsBenchArgs, KernelsCheckArgs, KernelsCommand};
 pub use runs::{CompareArgs, ListArgs, RunsArgs, RunsCommand};
 pub use schedule::{AdviseArgs, Format, PrecisionName, RatesArgs, RatesOutput, ScheduleArgs, ScheduleCommand};
 pub use train::{TrainArgs, TrainData};
@@ -68,6 +74,9 @@ pub enum Command {
     Bench(BenchArgs),
     /// List what there is to compute on: the processor, CUDA devices, the emulated device
     Devices(DevicesArgs),
+    /// Check, time or count the CUDA kernels
+    #[cfg(feature = "cuda")]
+    Kernels(KernelsArgs),
     /// Let other programs run on the emulated CUDA device
     #[cfg(feature = "emulator")]
     Emulator(EmulatorArgs),

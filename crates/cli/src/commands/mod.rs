@@ -9,6 +9,8 @@ pub mod devices;
 pub mod emulator;
 pub mod evaluate;
 pub mod inspect;
+#[cfg(feature = "cuda")]
+pub mod kernels;
 pub mod runs;
 pub mod schedule;
 pub mod train;
