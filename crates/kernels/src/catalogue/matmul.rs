@@ -221,7 +221,7 @@ fn rounding<T: Element>() -> (f64, f64) {
 /// the old C. Then come at most three roundings on either side, of values within `sum + other`, `other` being old C and
 /// bias: six times 2^-24. ReLU brings values no further apart. The device's last one is to C's type. `sum` itself is
 /// from f32, and errors are made of values that are off: less than the 1.01 that all is multiplied by, K being below 2^15.
-fn bound<T: Element>(k: usize, sum: f64, other: f64, factor: f64, want: f64, to_f32: bool) -> f64 {
+pub(super) fn bound<T: Element>(k: usize, sum: f64, other: f64, factor: f64, want: f64, to_f32: bool) -> f64 {
     let k = k as f64;
     let off = 1.01 * factor * (k * 2f64.powi(-23) + (k + 6.0) * 2f64.powi(-24)) * (sum + other);
     let (relative, absolute) = if to_f32 { rounding::<f32>() } else { rounding::<T>() };

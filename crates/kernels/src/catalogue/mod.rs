@@ -27,6 +27,7 @@ mod dropout;
 mod embedding;
 mod fill;
 mod layer_norm;
+mod linear_gradients;
 mod matmul;
 mod optimizer;
 #[cfg(test)]
@@ -230,6 +231,7 @@ pub fn cases(grid: Grid) -> Vec<Case> {
     for operation in [
         matmul::cases,
         column_sum::cases,
+        linear_gradients::cases,
         attention::cases,
         decode::cases,
         layer_norm::cases,
