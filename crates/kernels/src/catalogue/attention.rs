@@ -85,8 +85,9 @@ impl Problem {
         nh * (0..b).map(of_sentence).sum::<usize>()
     }
 
-    /// Of the rows that are read, not of the padding; all is written. Two products forward, five backward: scores, and the
-    /// gradients of weights, queries, keys and values. The weights are written as f32, and made without tensor cores.
+    /// Of the rows that are read, not of the padding; all is written. Two products forward, five backward: scores, and
+    /// the gradients of weights, queries, keys and values. The weights are written as f32, and made without tensor
+    /// cores.
     fn work<T: Element>(&self, direction: Direction) -> Work {
         let Dims { b, nh, hs, t, s } = self.dims;
         let (c, e) = (nh * hs, size_of::<T>());

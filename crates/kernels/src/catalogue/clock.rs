@@ -110,8 +110,8 @@ impl Clock {
         Ok(2.0 * (4 * from.len()) as f64 / times.median())
     }
 
-    /// The floating-point operations a second of the fastest of our own products of large square matrices of this element
-    /// type, and that case. Keeps the device busy for a while first.
+    /// The floating-point operations a second of the fastest of our own products of large square matrices of this
+    /// element type, and that case. Keeps the device busy for a while first.
     ///
     /// # Errors
     /// [`Error::Driver`].

@@ -1,5 +1,5 @@
-//! Cross-entropy with its gradient, its evaluation, their total, and log-softmax: the CPU's bits; the gradient of 16-bit
-//! logits is rounded once.
+//! Cross-entropy with its gradient, its evaluation, their total, and log-softmax: the CPU's bits; the gradient of
+//! 16-bit logits is rounded once.
 
 use super::data::{Data, as_type, indices, made, rounded};
 use super::{BASE, Case, Grid, Output, Run, SMALL, Wanted, Work, every_element};
@@ -181,8 +181,8 @@ fn total(n: usize, offset: usize) -> Case {
 }
 
 pub(super) fn cases(grid: Grid, cases: &mut Vec<Case>) {
-    // Around a warp, four at a time, and a chunk; the base model's vocabulary in all but the awkward grid, since rows as
-    // long as that are what the kernels are for.
+    // Around a warp, four at a time, and a chunk; the base model's vocabulary in all but the awkward grid, since rows
+    // as long as that are what the kernels are for.
     let (shapes, rows): (&[(usize, usize)], &[usize]) = match grid {
         Grid::Awkward => (&[(1, 1), (9, 33), (3, 1793)], &[0, 1, 129]),
         Grid::Small => (&[(4, BASE.v)], &[SMALL.b * SMALL.t]),

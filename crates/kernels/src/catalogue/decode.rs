@@ -1,5 +1,5 @@
-//! A step of decoding: attention over the cache, and caches that go on as others. The CPU's bits; in 16 bits those of its
-//! f32, rounded once.
+//! A step of decoding: attention over the cache, and caches that go on as others. The CPU's bits; in 16 bits those of
+//! its f32, rounded once.
 
 use super::data::{Data, as_type, made, rounded};
 use super::{BASE, Case, Grid, Output, Run, SMALL, Wanted, Work, every_element};

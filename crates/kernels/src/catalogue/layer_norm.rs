@@ -261,8 +261,8 @@ fn either<T: Element>(values: [&[f32]; 3], bounds: impl FnOnce() -> [Vec<f64>; 3
     values.into_iter().zip(bounds()).map(|(values, bound)| Wanted::within(wide(values), bound)).collect()
 }
 
-/// What the device and the CPU may be from each other: as far as both from exact values, which differ from the CPU's by so
-/// little that it is less than the 1.01 that all is multiplied by.
+/// What the device and the CPU may be from each other: as far as both from exact values, which differ from the CPU's by
+/// so little that it is less than the 1.01 that all is multiplied by.
 struct Bounds {
     s: Vec<f64>,
     mean: Vec<f64>,

@@ -1,9 +1,9 @@
 //! Every CUDA launcher as cases that can be checked, timed and counted, where there is a program and no test suite.
 //!
 //! A [`Case`] is a call that a training step or a decoder makes: an operation, an element type and a shape, with the
-//! least bytes and the floating-point operations that it takes. [`Case::prepare`] puts its operands on a queue's device,
-//! the same ones each time; [`Prepared::launch`] is the launcher's call and nothing else; [`Case::check`] makes it twice
-//! and compares the results with each other and with the CPU's.
+//! least bytes and the floating-point operations that it takes. [`Case::prepare`] puts its operands on a queue's
+//! device, the same ones each time; [`Prepared::launch`] is the launcher's call and nothing else; [`Case::check`] makes
+//! it twice and compares the results with each other and with the CPU's.
 //!
 //! # What a result must be
 //! In f32 it has the CPU's bits, a NaN being equal to any NaN. In bf16 and f16 the CPU's f32 code runs on the operands
@@ -14,8 +14,8 @@
 //!
 //! # Grids
 //! [`Grid::Awkward`] has lengths of 1, odd sizes, sentences without a token, and buffers that begin within a vector.
-//! [`Grid::Base`] has the shapes of the base model's training step, for a GPU. [`Grid::Small`] has the same calls, scaled
-//! down to what the emulated device does in seconds, and still aligned.
+//! [`Grid::Base`] has the shapes of the base model's training step, for a GPU. [`Grid::Small`] has the same calls,
+//! scaled down to what the emulated device does in seconds, and still aligned.
 
 mod attention;
 mod clock;

@@ -172,8 +172,8 @@ pub(super) fn cases(grid: Grid, cases: &mut Vec<Case>) {
     // Around a vector, a block of threads, and a block of the norm's order.
     let sizes: &[usize] = match grid {
         Grid::Awkward => &[0, 1, 5, 1027, 8195],
-        // The embedding table's size is that of a seventh of the base model.
         Grid::Small => &[SMALL.v * SMALL.c],
+        // The embedding table, more than a quarter of the base model's parameters.
         Grid::Base => &[BASE.v * BASE.c],
     };
     let offset = grid.offset();

@@ -101,7 +101,8 @@ impl fmt::Display for Bits {
         match element {
             "u32" => write!(f, "{x}"),
             "f64" => write!(f, "{x:e} ({:#018x})", x.to_bits()),
-            // Rounding changes nothing: the value is one of this type. Of what is wanted within a bound, it need not be.
+            // Rounding changes nothing: the value is one of this type. Of what is wanted within a bound, it need not
+            // be.
             "bf16" => write!(f, "{x:e} ({:#06x})", half::bf16::from_f64(x).to_bits()),
             "f16" => write!(f, "{x:e} ({:#06x})", half::f16::from_f64(x).to_bits()),
             _ => write!(f, "{x:e} ({:#010x})", (x as f32).to_bits()),

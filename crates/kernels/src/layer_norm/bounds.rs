@@ -65,8 +65,8 @@ impl Exact<'_> {
         self.gamma.len()
     }
 
-    /// The largest magnitude of a row, and what x^ is off by, beside 1 + |x^|: d = s - mean is off by the error of a sum
-    /// times that magnitude, so x^ by that times rstd, which itself is off by as much relatively.
+    /// The largest magnitude of a row, and what x^ is off by, beside 1 + |x^|: d = s - mean is off by the error of a
+    /// sum times that magnitude, so x^ by that times rstd, which itself is off by as much relatively.
     fn errors(&self, row: usize, rows: Rows) -> (f64, f64) {
         let c = self.columns();
         let largest = self.s[row * c..][..c].iter().fold(0.0f64, |m, s| m.max(s.abs()));
@@ -96,8 +96,8 @@ impl Exact<'_> {
         out
     }
 
-    /// Of backward, whose exact `dsum`, with what was there before if that is added to, is given; `start` is the largest
-    /// magnitude that stood in dgamma and dbeta.
+    /// Of backward, whose exact `dsum`, with what was there before if that is added to, is given; `start` is the
+    /// largest magnitude that stood in dgamma and dbeta.
     pub fn backward(&self, dy: &[f64], dsum: &[f64], start: f64, rows: Rows) -> Backward {
         let c = self.columns();
         let n = self.mean.len();

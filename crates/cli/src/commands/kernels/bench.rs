@@ -115,8 +115,8 @@ pub(super) fn run(args: &KernelsBenchArgs) -> Result<()> {
 fn table(out: &mut dyn Write, rates: &Rates, rows: &[Row]) -> Result<()> {
     writeln!(
         out,
-        "\nTime: the median; spread: how far the middle half of the times reaches, as a part of it. Floor: the least bytes \
-         that the operation reads and writes. Shares are of the copy and of the matrix rate above.\n"
+        "\nTime: the median; spread: how far the middle half of the times reaches, as a part of it. Floor: the least \
+         bytes that the operation reads and writes. Shares are of the copy and of the matrix rate above.\n"
     )?;
     writeln!(
         out,

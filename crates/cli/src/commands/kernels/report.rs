@@ -85,34 +85,34 @@ const TARGETS: [&str; 6] = [
 const REASONS: [(&str, &str); 6] = [
     (
         "attention_causal",
-        "Tensor cores take whole tiles, of 16 queries and 16 keys forward and of 32 and 16 backward, also those that the \
-         diagonal cuts.",
+        "Tensor cores take whole tiles, of 16 queries and 16 keys forward and of 32 and 16 backward, also those that \
+         the diagonal cuts.",
     ),
     (
         "attention_self_backward",
-        "Of more than 128 keys backward is two launches, each of which makes the scores and the gradients of the weights: \
-         seven products instead of five.",
+        "Of more than 128 keys backward is two launches, each of which makes the scores and the gradients of the \
+         weights: seven products instead of five.",
     ),
     (
         "column_sum",
-        "In 16 bits a thread has eight neighbouring columns: their sums are two stores, with the neighbour's between, once \
-         in 32 rows.",
+        "In 16 bits a thread has eight neighbouring columns: their sums are two stores, with the neighbour's between, \
+         once in 32 rows.",
     ),
     (
         "layer_norm",
-        "In 16 bits a lane has eight neighbouring columns: of gamma and beta, which are f32, these are two accesses that \
-         touch half of every sector each. The other half comes from the first-level cache.",
+        "In 16 bits a lane has eight neighbouring columns: of gamma and beta, which are f32, these are two accesses \
+         that touch half of every sector each. The other half comes from the first-level cache.",
     ),
     (
         "embedding_forward",
-        "In 16 bits a lane has eight neighbouring columns: of the tables, which are f32, these are two accesses that touch \
-         half of every sector each. The other half comes from the first-level cache.",
+        "In 16 bits a lane has eight neighbouring columns: of the tables, which are f32, these are two accesses that \
+         touch half of every sector each. The other half comes from the first-level cache.",
     ),
     (
         "embedding_backward",
-        "A step of the sort's network compares keys of 64 bits that are less than a warp apart, two or more to a bank. Runs \
-         of rows begin anywhere in a sector; and in 16 bits a lane has eight neighbouring columns, which of the table's \
-         gradient are two accesses that touch half of every sector each.",
+        "A step of the sort's network compares keys of 64 bits that are less than a warp apart, two or more to a \
+         bank. Runs of rows begin anywhere in a sector; and in 16 bits a lane has eight neighbouring columns, which \
+         of the table's gradient are two accesses that touch half of every sector each.",
     ),
 ];
 
@@ -153,7 +153,8 @@ impl Counted {
         }
     }
 
-    /// A row for each launch; of several, one more for all together, since floor and products are those of the operation.
+    /// A row for each launch; of several, one more for all together, since floor and products are those of the
+    /// operation.
     fn rows(&self, missed: &mut Missed) -> Vec<String> {
         let all = self.launches.iter().fold(Counts::default(), |sum, (_, counts)| sum.add(*counts));
         let single = self.launches.len() == 1;
@@ -234,12 +235,12 @@ fn head(out: &mut dyn Write, missed: &Missed) -> Result<()> {
     writeln!(
         out,
         "# The CUDA kernels, counted\n\n\
-         Made by `noam kernels report`: every kernel on an emulated device ({}). Counts are exact and the same on every \
-         machine; they are no times. Read and written: bytes of the different sectors of device memory that a launch \
-         touches, what must come from DRAM and go there with cold caches. Floor: the least bytes that the operation reads \
-         and writes, by its contract. Lanes: those active in an instruction, on average. Products: on tensor cores, of \
-         16 x 8 x 16, over those that the operation needs: with a causal mask the pairs that are visible, of which tiles on \
-         the diagonal have half.\n",
+         Made by `noam kernels report`: every kernel on an emulated device ({}). Counts are exact and the same on \
+         every machine; they are no times. Read and written: bytes of the different sectors of device memory that a \
+         launch touches, what must come from DRAM and go there with cold caches. Floor: the least bytes that the \
+         operation reads and writes, by its contract. Lanes: those active in an instruction, on average. Products: on \
+         tensor cores, of 16 x 8 x 16, over those that the operation needs: with a causal mask the pairs that are \
+         visible, of which tiles on the diagonal have half.\n",
         model.name
     )?;
     writeln!(out, "| target | numbers that miss it (in bold) |\n| --- | ---: |")?;
@@ -252,8 +253,8 @@ fn head(out: &mut dyn Write, missed: &Missed) -> Result<()> {
 /// A table for each operation; and how many numbers miss the targets.
 fn tables(counted: &[Counted]) -> (String, Missed) {
     const HEAD: &str = "\
-        | type | shape | kernel | warp instructions | lanes | read | written | over floor | products | excess wavefronts | \
-        excess sectors | integer atomics | float atomics | local |\n\
+        | type | shape | kernel | warp instructions | lanes | read | written | over floor | products | excess \
+        wavefronts | excess sectors | integer atomics | float atomics | local |\n\
         | --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n";
     let (mut text, mut missed) = (String::new(), Missed::default());
     for cases in counted.chunk_by(|a, b| a.operation == b.operation) {

@@ -20,8 +20,8 @@ impl Rounding {
 /// and not rounded as IEEE 754 says.
 pub const CUT: f64 = 1.0 / (1 << 22) as f64;
 
-/// The same where what is compared with was computed in f32 on the CPU: it has the same terms, and rounds each by at most
-/// 2^-24, of which this allows for twice as much.
+/// The same where what is compared with was computed in f32 on the CPU: it has the same terms, and rounds each by at
+/// most 2^-24, of which this allows for twice as much.
 pub const CUT_AND_CPU: f64 = CUT + 1.0 / (1 << 23) as f64;
 
 /// How far each result may be off `want`: the formulas' errors to first order, term by term, from
