@@ -326,7 +326,7 @@ pub trait Device: Debug + Send {
     fn total_loss(&self, loss: Self::View<'_>, totals: &mut Self::Totals, at: usize) -> Result<(), Error>;
     /// Copies the first totals to the host; as many as there are room for in `values`.
     fn read_totals(&self, totals: &Self::Totals, values: &mut [f64]) -> Result<(), Error>;
-    /// [`crate::cross_entropy::log_softmax`] of the logits' rows, which need not outlive it, and [`crate::top_k`] of that, to the
+    /// [`crate::cross_entropy::log_softmax_rows`] of the logits' rows, which need not outlive it, and [`crate::top_k`] of that, to the
     /// host: the k largest log-probabilities of each row and where they stand, values and indices (N, k).
     fn top_k_log_softmax(
         &self,
