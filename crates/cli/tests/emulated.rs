@@ -48,6 +48,11 @@ fn a_run_in_16_bits_goes_on_from_its_checkpoint_and_may_change_its_precision() {
         place.done(&format!("train --run {run} --resume --device emulated {}", steps(6)));
         assert_eq!(result(&place.path(run)), result(&place.path(&format!("{run}-whole"))), "{precision}");
     }
+    // What is printed at the end goes on where the run was.
+    let (next, _) = place.done("train --run f16 --resume --device emulated --max-steps 7");
+    assert!(next.contains("train --run f16 --resume --device emulated --max-steps 14"), "{next}");
+    let (_, ended) = place.done("train --run f16 --resume --device emulated");
+    assert!(ended.contains("--resume --device emulated --max-steps"), "{ended}");
     let stderr = place.fails("train --run bf16 --resume --max-steps 8", 1);
     assert!(stderr.contains("the CPU computes in f32 only, and bf16 is asked for"), "{stderr}");
     place.done("train --run bf16 --resume --max-steps 8 --precision f32");

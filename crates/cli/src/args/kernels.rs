@@ -36,6 +36,17 @@ pub enum KernelsCommand {
     Report(KernelsReportArgs),
 }
 
+/// What all commands of `noam kernels` take.
+#[derive(Debug, Args)]
+pub struct CasesArgs {
+    /// The file for the report, Markdown [default: standard output]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// Only cases whose name (operation/shape/type) contains this
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Option<String>,
+}
+
 /// The arguments of `noam kernels check`.
 #[derive(Debug, Args)]
 #[command(after_help = CHECK_EXAMPLES)]
@@ -43,12 +54,9 @@ pub struct KernelsCheckArgs {
     /// Where the kernels run: cuda, cuda:N (the device of that number) or emulated
     #[arg(long, value_name = "D", default_value = "cuda")]
     pub device: DeviceName,
-    /// The file for the report, Markdown [default: standard output]
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub output: Option<PathBuf>,
-    /// Only cases whose name (operation/shape/type) contains this
-    #[arg(long, value_name = "TEXT")]
-    pub filter: Option<String>,
+    /// Which cases, and where what is said of them goes.
+    #[command(flatten)]
+    pub cases: CasesArgs,
 }
 
 const CHECK_EXAMPLES: &str = "\
@@ -72,12 +80,9 @@ pub struct KernelsBenchArgs {
     /// Where the kernels run: cuda or cuda:N (the device of that number)
     #[arg(long, value_name = "D", default_value = "cuda")]
     pub device: DeviceName,
-    /// The file for the report, Markdown [default: standard output]
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub output: Option<PathBuf>,
-    /// Only cases whose name (operation/shape/type) contains this
-    #[arg(long, value_name = "TEXT")]
-    pub filter: Option<String>,
+    /// Which cases, and where what is said of them goes.
+    #[command(flatten)]
+    pub cases: CasesArgs,
     /// Launches of each case that are timed
     #[arg(long, value_name = "N", default_value = "30", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub samples: u32,
@@ -100,12 +105,9 @@ product of large matrices. Both are measured in the same run.";
 #[derive(Debug, Args)]
 #[command(after_help = REPORT_EXAMPLES)]
 pub struct KernelsReportArgs {
-    /// The file for the report, Markdown [default: standard output]
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub output: Option<PathBuf>,
-    /// Only cases whose name (operation/shape/type) contains this
-    #[arg(long, value_name = "TEXT")]
-    pub filter: Option<String>,
+    /// Which cases, and where what is said of them goes.
+    #[command(flatten)]
+    pub cases: CasesArgs,
 }
 
 #[cfg(feature = "emulator")]

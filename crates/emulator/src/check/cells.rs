@@ -2,9 +2,11 @@
 //! all: then the order of two accesses follows from when they happened.
 //!
 //! A stamp says it all where a word was accessed by one thread. The rows are kept apart so that a warp's access to a
-//! run of words is a few vector operations without branches. The loops are by index: closures given to iterators are
-//! compiled without the vectors of their caller.
-#![allow(clippy::needless_range_loop)]
+//! run of words is a few vector operations without branches.
+#![allow(
+    clippy::needless_range_loop,
+    reason = "closures given to iterators are compiled without the vectors of their caller"
+)]
 
 /// Words of a line.
 pub(super) const WORDS: usize = 32;

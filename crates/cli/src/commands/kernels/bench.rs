@@ -92,7 +92,7 @@ pub(super) fn run(args: &KernelsBenchArgs) -> Result<()> {
         )
         .into());
     }
-    let cases = filtered(cases(Grid::Base), args.filter.as_deref())?;
+    let cases = filtered(cases(Grid::Base), args.cases.filter.as_deref())?;
     let place = Place::open(args.device)?;
     let samples = args.samples as usize;
     let mut clock = Clock::new(&place.queue)?;
@@ -104,7 +104,7 @@ pub(super) fn run(args: &KernelsBenchArgs) -> Result<()> {
         let Case { operation, element, shape, work, .. } = case;
         rows.push(Row { operation, element, shape: shape.clone(), work: *work, times });
     }
-    write_to(args.output.as_deref(), |out| {
+    write_to(args.cases.output.as_deref(), |out| {
         place.write(out, "The CUDA kernels, timed")?;
         writeln!(out, "- {samples} launches a case, each alone and with cold caches, timed by the device")?;
         rates.write(out)?;

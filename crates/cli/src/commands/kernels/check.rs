@@ -109,7 +109,7 @@ pub(super) fn run(args: &KernelsCheckArgs) -> Result<()> {
     let place = Place::open(args.device)?;
     let mut all = cases(Grid::Awkward);
     all.extend(cases(if place.emulated { Grid::Small } else { Grid::Base }));
-    let all = filtered(all, args.filter.as_deref())?;
+    let all = filtered(all, args.cases.filter.as_deref())?;
     let mut results = Results::default();
     for (at, case) in all.iter().enumerate() {
         let (verdict, error) = match case.check(&place.queue) {
@@ -126,11 +126,11 @@ pub(super) fn run(args: &KernelsCheckArgs) -> Result<()> {
             break;
         }
     }
-    write_to(args.output.as_deref(), |out| {
+    write_to(args.cases.output.as_deref(), |out| {
         place.write(out, "The CUDA kernels, checked")?;
         results.write(out)
     })?;
-    if let Some(path) = &args.output {
+    if let Some(path) = &args.cases.output {
         write_text(None, &format!("{}\n{}: the report\n", results.summary(), path.display()))?;
     }
     results.end()

@@ -203,7 +203,7 @@ impl Counted {
 }
 
 pub(super) fn run(args: &KernelsReportArgs) -> Result<()> {
-    let cases = filtered(cases(Grid::Small), args.filter.as_deref())?;
+    let cases = filtered(cases(Grid::Small), args.cases.filter.as_deref())?;
     // Not from the environment: the numbers are to be the same everywhere.
     install(Settings { count: true, ..Settings::default() })?;
     let place = Place::of(0, true)?;
@@ -219,11 +219,11 @@ pub(super) fn run(args: &KernelsReportArgs) -> Result<()> {
         say(&case.name());
     }
     let (text, missed) = tables(&counted);
-    write_to(args.output.as_deref(), |out| {
+    write_to(args.cases.output.as_deref(), |out| {
         head(out, &missed)?;
         Ok(out.write_all(text.as_bytes())?)
     })?;
-    if let Some(path) = &args.output {
+    if let Some(path) = &args.cases.output {
         write_text(None, &format!("{} cases counted\n{}: the report\n", counted.len(), path.display()))?;
     }
     Ok(())

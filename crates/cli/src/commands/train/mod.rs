@@ -92,7 +92,7 @@ fn start<D: Device>(device: D, args: &TrainArgs, config: RunConfig, setup: Setup
 
 fn resume<D: Device>(device: D, args: &TrainArgs, run: &Path, config: &RunConfig, setup: Setup<'_>) -> Result<()> {
     if let Some(manifest) = run::read_manifest(&Disk, run).ok().filter(|manifest| has_ended(args, manifest)) {
-        say(&report::already_ended(run, &manifest));
+        say(&report::already_ended(args, run, &manifest));
         return Ok(());
     }
     say(&format!("preparing {}", request::describe_data(&config.data)));
@@ -156,7 +156,8 @@ fn finish<D: Device>(
         config: trainer.config(),
         summary,
         tested,
-        resume: stopped.then(|| report::resume_command(args, trainer.run_dir())),
+        stopped,
+        resume: report::resume_command(args, trainer.run_dir()),
         times,
     };
     outcome.write(args.json)

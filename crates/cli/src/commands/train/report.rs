@@ -40,8 +40,10 @@ pub(super) struct Outcome<'a> {
     pub(super) summary: &'a Summary,
     /// None if the run was stopped before its score was known.
     pub(super) tested: Option<&'a Report>,
-    /// The command that goes on with a run that was stopped.
-    pub(super) resume: Option<String>,
+    /// Whether it was told to stop before its end.
+    pub(super) stopped: bool,
+    /// The command that goes on with it.
+    pub(super) resume: String,
     pub(super) times: Option<Times>,
 }
 
@@ -53,10 +55,10 @@ impl Outcome<'_> {
                 serde_json::to_writer(&mut *out, &self.json())?;
                 return Ok(writeln!(out)?);
             }
-            match (&self.resume, self.tested) {
-                (Some(command), _) => self.stopped(out, command)?,
-                (None, Some(tested)) => self.ended(out, tested)?,
-                (None, None) => {}
+            match self.tested {
+                _ if self.stopped => self.stopped(out)?,
+                Some(tested) => self.ended(out, tested)?,
+                None => {}
             }
             match &self.times {
                 Some(times) => {
@@ -68,13 +70,13 @@ impl Outcome<'_> {
         })
     }
 
-    fn stopped(&self, out: &mut dyn Write, command: &str) -> Result<()> {
+    fn stopped(&self, out: &mut dyn Write) -> Result<()> {
         let step = self.summary.step;
         match step {
             0 => writeln!(out, "stopped before the first step; start with")?,
             _ => writeln!(out, "stopped after step {step}, which is saved; go on with")?,
         }
-        Ok(writeln!(out, "  {command}")?)
+        Ok(writeln!(out, "  {}", self.resume)?)
     }
 
     fn ended(&self, out: &mut dyn Write, tested: &Report) -> Result<()> {
@@ -111,7 +113,7 @@ impl Outcome<'_> {
         writeln!(out, "  {noam} translate {run} {sentence}")?;
         writeln!(out, "  {noam} attention {run} {sentence} --out attention.svg")?;
         let more = self.config.training.max_steps.map_or(step * 2, |steps| steps * 2).max(step + 1);
-        writeln!(out, "  {noam} train --run {run} --resume --max-steps {more}")?;
+        writeln!(out, "  {} --max-steps {more}", self.resume)?;
         Ok(())
     }
 
@@ -119,18 +121,19 @@ impl Outcome<'_> {
         let summary = self.summary;
         let mut value = json!({
             "run": self.run.to_string_lossy(),
-            "end": match (&self.resume, summary.end) {
-                (Some(_), _) | (None, End::Stopped) => "stopped",
-                (None, End::Steps) => "steps",
-                (None, End::Time) => "time",
-                (None, End::Patience) => "patience",
+            "end": match summary.end {
+                _ if self.stopped => "stopped",
+                End::Stopped => "stopped",
+                End::Steps => "steps",
+                End::Time => "time",
+                End::Patience => "patience",
             },
             "step": summary.step,
             "tokens": summary.tokens,
             "seconds": summary.elapsed.as_secs_f64(),
         });
-        if let Some(command) = &self.resume {
-            value["resume"] = json!(command);
+        if self.stopped {
+            value["resume"] = json!(self.resume);
         }
         if let Some(result) = &summary.result {
             value["model"] = json!(result.model.to_string());
@@ -199,15 +202,16 @@ pub(super) fn stopped_early(args: &TrainArgs) -> Result<()> {
 }
 
 /// What to say when there is nothing to resume.
-pub(super) fn already_ended(run: &Path, manifest: &Manifest) -> String {
+pub(super) fn already_ended(args: &TrainArgs, run: &Path, manifest: &Manifest) -> String {
     let (noam, folder) = (shell::program(), shell::path(run));
     let Some(result) = &manifest.result else { return format!("{} has ended", run.display()) };
     format!(
-        "{} has ended after step {} and {}; there is nothing to resume\n  to train on:   {noam} train --run {folder} \
-         --resume --max-steps {}\n  to translate:  {noam} translate {folder}",
+        "{} has ended after step {} and {}; there is nothing to resume\n  to train on:   {} \
+         --max-steps {}\n  to translate:  {noam} translate {folder}",
         run.display(),
         result.step,
         duration(Duration::try_from_secs_f64(result.seconds).unwrap_or_default()),
+        resume_command(args, run),
         result.step.saturating_mul(2)
     )
 }
