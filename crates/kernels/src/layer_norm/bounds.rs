@@ -1,6 +1,6 @@
 //! How far results may be from exact layer norm: bounds that follow from the roundings.
 
-use super::CHUNK;
+use super::{BLOCK, CHUNK};
 
 /// Half the spacing of f32 at 1: the relative error of one rounded operation.
 const U: f64 = 1.0 / (1 << 24) as f64;
@@ -101,9 +101,10 @@ impl Exact<'_> {
     pub fn backward(&self, dy: &[f64], dsum: &[f64], start: f64, rows: Rows) -> Backward {
         let c = self.columns();
         let n = self.mean.len();
-        // The roundings of at most 32 + N/32 + 1 additions; and those of what was there.
-        let terms = U * (34 + n / CHUNK) as f64;
-        let own = U * (2 + n / CHUNK) as f64 * start;
+        // The roundings of a chunk's additions, of a block's, and of the blocks'; and those of what was there.
+        let blocks = n.div_ceil(CHUNK * BLOCK);
+        let terms = U * (1 + CHUNK + BLOCK + blocks) as f64;
+        let own = U * (1 + blocks) as f64 * start;
         let mut out = Backward { dsum: Vec::with_capacity(n * c), dgamma: vec![own; c], dbeta: vec![own; c] };
         for row in 0..n {
             let (_, e) = self.errors(row, rows);

@@ -1,6 +1,6 @@
 //! The CPU's layer norm: blocks of rows are tasks, and every row stays in the first-level cache between its passes.
 
-use super::{Affine, Backward, CHUNK, Gradients, Output, Write};
+use super::{Affine, BLOCK, Backward, CHUNK, Gradients, Output, Write};
 use crate::{
     dropout::{Dropout, GROUP},
     isa::multi_isa,
@@ -278,21 +278,26 @@ multi_isa! {
     }
 }
 
-/// Adds the chunks' partial sums, (chunks, 2, C), to dgamma and dbeta in ascending order of the chunks.
+/// Adds the chunks' partial sums, (chunks, 2, C), to dgamma and dbeta: block by block, in ascending order.
 fn add_partials(partials: &[f32], dgamma: &mut [f32], dbeta: &mut [f32]) {
     let c = dgamma.len();
-    let columns = dgamma.par_chunks_mut(COLUMNS).zip(dbeta.par_chunks_mut(COLUMNS)).enumerate();
-    columns.for_each(|(block, (dgamma, dbeta))| add_columns(partials, c, block * COLUMNS, dgamma, dbeta));
+    for (half, gradient) in [dgamma, dbeta].into_iter().enumerate() {
+        let columns = gradient.par_chunks_mut(COLUMNS).enumerate();
+        columns.for_each(|(task, gradient)| add_columns(partials, c, half * c + task * COLUMNS, gradient));
+    }
 }
 
 multi_isa! {
-    fn add_columns(partials: &[f32], c: usize, start: usize, dgamma: &mut [f32], dbeta: &mut [f32]) {
-        for partial in partials.chunks_exact(2 * c) {
-            for (sum, p) in dgamma.iter_mut().zip(&partial[start..]) {
-                *sum += p;
+    fn add_columns(partials: &[f32], c: usize, start: usize, gradient: &mut [f32]) {
+        for block in partials.chunks(BLOCK * 2 * c) {
+            let mut sums = [0.0; COLUMNS];
+            for partial in block.chunks_exact(2 * c) {
+                for (sum, p) in sums.iter_mut().zip(&partial[start..][..gradient.len()]) {
+                    *sum += p;
+                }
             }
-            for (sum, p) in dbeta.iter_mut().zip(&partial[c + start..]) {
-                *sum += p;
+            for (gradient, sum) in gradient.iter_mut().zip(&sums) {
+                *gradient += sum;
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Layer norm on a CUDA device: one launch forward, one backward (two where there are many rows). The kernels are in `layer_norm.cu`.
+//! Layer norm on a CUDA device, one launch each way. The kernels are in `layer_norm.cu`.
 //!
 //! Rows are f32, bf16 or f16; gamma, beta, their gradients and the statistics are f32, and so is all arithmetic. In f32
 //! the bits are the CPU's. In 16 bits `sum` is rounded before it is normalized, so that backward sees what forward did;
@@ -9,7 +9,7 @@
 mod tests;
 
 use super::{
-    BACKWARD_OP, BackwardLens, CHUNK, ForwardLens, OP, RESIDUAL_BACKWARD_OP, RESIDUAL_OP, Write, check_backward,
+    BACKWARD_OP, BLOCK, BackwardLens, CHUNK, ForwardLens, OP, RESIDUAL_BACKWARD_OP, RESIDUAL_OP, Write, check_backward,
     check_forward,
 };
 use crate::Error;
@@ -20,9 +20,8 @@ use cudarc::driver::{CudaFunction, LaunchConfig, PushKernelArg};
 
 pub use super::scratch_len;
 
-/// Partial sums of the parameters' gradients that one block adds in about the time of a launch, a megabyte; more are added by a
-/// launch of their own.
-const FEW: usize = 1 << 18;
+/// Blocks of chunks that there are counters for: 2^26 rows.
+const BLOCKS: usize = 1 << 16;
 
 /// Rows that a block has in flight, and its warps.
 const ROWS: u32 = 8;
@@ -77,11 +76,8 @@ pub struct Gradients<'a, T = f32> {
 #[derive(Debug)]
 pub struct Kernels {
     widths: ByElement<Widths>,
-    add_partials: CudaFunction,
-    /// How many blocks of a launch have finished: 0 between launches.
+    /// How many blocks have been added up, and how many chunks of each: all 0 between launches.
     arrived: Buffer<u32>,
-    /// [`FEW`], but in tests.
-    few: usize,
 }
 
 /// The kernels of one type, for rows of up to so many columns, ascending; the last for any.
@@ -145,9 +141,7 @@ impl Kernels {
         let module = queue.load(OP, include_str!("layer_norm.ptx"))?;
         Ok(Kernels {
             widths: ByElement::load(|element| Widths::load(&module, element))?,
-            add_partials: module.function("layer_norm_add_partials")?,
-            arrived: Buffer::zeros(queue, 1)?,
-            few: FEW,
+            arrived: Buffer::zeros(queue, 1 + BLOCKS)?,
         })
     }
 
@@ -234,7 +228,7 @@ impl Kernels {
     /// [`layer_norm::backward`](super::backward), enqueued; `scratch` holds [`scratch_len`] values or more.
     ///
     /// # Errors
-    /// Its errors; [`Error::Queue`] for memory of another queue; [`Error::Size`] from 2^31 rows or 2^30 columns on;
+    /// Its errors; [`Error::Queue`] for memory of another queue; [`Error::Size`] from 2^26 rows or 2^30 columns on;
     /// [`Error::Driver`].
     pub fn backward<T: Element>(
         &self,
@@ -310,10 +304,11 @@ impl Kernels {
             return Ok(());
         }
         let (chunks, add) = (n.div_ceil(CHUNK), write == Write::Add);
+        if n > BLOCKS * BLOCK * CHUNK {
+            return Err(Error::Size { op, what: "N", got: n, limit: "2^26 at most on a CUDA device" });
+        }
         let arrived = self.arrived.view();
-        arrived.check_queue(op, "its own counter", queue)?;
-        let few = 2 * c * chunks <= self.few;
-        let counter = if few { arrived.pointer() } else { &0 };
+        arrived.check_queue(op, "its own counters", queue)?;
         let dropout = queue.dropout(dropout)?;
         let dsub = dsub.as_mut().map_or(&0, ViewMut::pointer);
         let addresses = [*dsum.pointer(), *dsub, *dy.pointer(), *sum.pointer(), *gamma.pointer()];
@@ -321,29 +316,18 @@ impl Kernels {
         let shared = shared_bytes(c, width.slots);
         let mut args = queue.stream().launch_builder(&width.backward);
         args.arg(dsum.pointer()).arg(dsub).arg(scratch.pointer()).arg(dgamma.pointer()).arg(dbeta.pointer());
-        args.arg(counter).arg(dy.pointer()).arg(sum.pointer());
+        args.arg(arrived.pointer()).arg(dy.pointer()).arg(sum.pointer());
         args.arg(mean.pointer()).arg(rstd.pointer()).arg(gamma.pointer());
         args.arg(&add).arg(&rows).arg(&columns).arg(&dropout);
         // SAFETY: `args` lists the parameters of `layer_norm_backward_*` in number, order and type (Rust's bool is a
         // byte of 0 or 1, as C++'s is). dy, sum, dsum and dsub (unless it is null, which the kernel then leaves alone)
-        // hold n * c values, mean and rstd n, gamma, dgamma and dbeta c, scratch 2 c for each of the `chunks` blocks, as
-        // `check_backward` has shown; the counter, unless it is null, is one word, which no other launch uses at the
-        // same time, since all are on one stream; and the kernel indexes only rows below n and columns below c. `find` gives one that has registers
-        // for c columns and, if it is for aligned rows only, rows that are; `shared` is what it indexes of shared
-        // memory. What it writes is borrowed mutably; all is memory of this queue.
+        // hold n * c values, mean and rstd n, gamma, dgamma and dbeta c, scratch 2 c for each of the `chunks` blocks of
+        // threads, as `check_backward` has shown; the counters are one for each block of chunks and one more, which no
+        // other launch uses at the same time, since all are on one stream; and the kernel indexes only rows below n and
+        // columns below c. `find` gives one that has registers for c columns and, if it is for aligned rows only, rows
+        // that are; `shared` is what it indexes of shared memory. What it writes is borrowed mutably; all is memory of
+        // this queue.
         unsafe { args.launch(grid(chunks, shared)) }.map_err(driver(op, "launching backward"))?;
-
-        if few {
-            return Ok(());
-        }
-        let chunks = chunks as i32;
-        let mut args = queue.stream().launch_builder(&self.add_partials);
-        args.arg(scratch.pointer()).arg(dgamma.pointer()).arg(dbeta.pointer()).arg(&chunks).arg(&columns);
-        // SAFETY: `args` lists the parameters of `layer_norm_add_partials` in number, order and type. It reads the 2 c
-        // values of each chunk that the launch before has written to `scratch`, and reads and writes c values of dgamma
-        // and dbeta.
-        unsafe { args.launch(grid((2 * c).div_ceil(WARP as usize), 0)) }
-            .map_err(driver(op, "launching the sum of the partials"))?;
         Ok(())
     }
 }

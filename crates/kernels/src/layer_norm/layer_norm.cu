@@ -13,11 +13,9 @@
 // Shapes: x, sum, y, dy, dsum, dsub (N, C); gamma, beta, dgamma, dbeta (C); mean, rstd (N); partials (ceil(N / 32), 2,
 // C). T for what has rows, f32 for the rest and for all arithmetic. Any alignment, any C.
 //
-// A lane has eight of every 256 columns (group.cuh). In f32 they are 32 apart, the order of the contract's sums: a
-// warp's access is 128 bytes in a row, four whole sectors. In 16 bits they are neighbours, one access of 16 bytes, and
-// a lane adds them ascending. GROUPS times 256 columns, 512 or 1024, are what a warp keeps in registers, so that a row
-// is read once. Wider rows, and 16-bit rows that are not aligned, are read again for each pass, mostly from the caches:
-// the kernels named `wide`, whose bits are the same.
+// A lane has eight of every 256 columns (normalize.cuh). GROUPS times 256 columns, 512 or 1024, are what a warp keeps
+// in registers, so that a row is read once. Wider rows, and 16-bit rows that are not aligned, are read again for each
+// pass, mostly from the caches: the kernels named `wide`, whose bits are the same.
 //
 // Forward: blocks of 8 warps, a warp a row, grid (ceil(N / 8)). Traffic: reads x (and sum), writes y (and sum), the
 // floor of 8 N C bytes in f32 (16 N C), half of that in 16 bits; gamma and beta come from L1.
@@ -30,20 +28,14 @@
 // reads dsum to add to it), the floor of 12 N C bytes in f32 (16 to 20 N C), half of that in 16 bits; and N C / 4 bytes
 // of partials.
 //
-// dgamma and dbeta: where there are few partials, the block that finishes last adds them (`arrived` counts blocks, an
-// integer), which takes about as long as a launch. Where there are many, a launch of its own does, on many
-// multiprocessors: blocks of 8 warps, grid (ceil(2 C / 32)); a block takes 32 columns, its warps fetch 128 chunks at a
-// time, one thread a column adds them in order. The sums are the same.
+// dgamma and dbeta: the block of threads that is the last of 32 chunks to finish adds the partials of these, and the
+// last of those adds what came of it (`arrived` counts, an integer). Nobody waits, and no sum depends on who is last.
 
-#include "group.cuh"
+#include "arrive.cuh"
+#include "normalize.cuh"
 
-constexpr int CHUNK = 32;
-
-// Columns of an access: single ones in the order of the lanes, or 16 bytes.
-template <typename T>
-constexpr int LEN = 8;
-template <>
-constexpr int LEN<float> = 1;
+// Rows of a chunk, chunks of a block.
+constexpr int CHUNK = 32, BLOCK = 32;
 
 // Slots of backward's shared memory for element k of all lanes: 32, and four more where lanes have neighbouring
 // columns, so that neighbouring columns too lie in different banks.
@@ -58,154 +50,20 @@ __device__ __forceinline__ float rounded(float x) {
     return to_float(from_float<T>(x));
 }
 
-template <typename T>
-struct Forward {
-    const T* x;
-    T* sum;  // null in the plain form
-    const float* gamma;
-    const float* beta;
-    T* y;
-    float* mean;
-    float* rstd;
-    float eps;
-    int n, c;
-    Dropout dropout;
-};
-
-// s of eight columns, where the bits of `kept` stay; the residual form leaves it in `sum`.
-template <typename T>
-__device__ __forceinline__ void residual_group(Words<T>& s, const Words<T>& x, const Forward<T>& f, u32 bits,
-                                               u64 start, int first, int lane, bool vectors) {
-    float sum[8];
-#pragma unroll
-    for (int k = 0; k < 8; k++) sum[k] = __fmaf_rn(kept_factor(f.dropout, bits, k), get(s, k), get(x, k));
-#pragma unroll
-    for (int k = 0; k < 8; k++) set(s, k, from_float<T>(sum[k]));
-    store_group<LEN<T>>(sum, f.sum + start, first, f.c, lane, vectors);
-}
-
-// A lane's sum of squares over its columns of a group, going on from `squares`; 0 from column c on changes no sum.
-template <int LEN, typename T>
-__device__ __forceinline__ float add_squares(float squares, const Words<T>& s, float mean, int first, int c,
-                                             int lane) {
-    int left = c - first - LEN * lane;
-#pragma unroll
-    for (int k = 0; k < 8; k++) {
-        float d = offset<LEN>(k) < left ? get(s, k) - mean : 0.0f;
-        squares = __fmaf_rn(d, d, squares);
-    }
-    return squares;
-}
-
-template <typename T>
-__device__ __forceinline__ void normalize_group(const Words<T>& s, float mean, float rstd, const Forward<T>& f,
-                                                T* y, int first, int lane, bool vectors) {
-    float gamma[8], beta[8], out[8];
-    load_group<LEN<T>>(gamma, f.gamma, first, f.c, lane, vectors);
-    load_group<LEN<T>>(beta, f.beta, first, f.c, lane, vectors);
-#pragma unroll
-    for (int k = 0; k < 8; k++) out[k] = __fmaf_rn((get(s, k) - mean) * rstd, gamma[k], beta[k]);
-    store_group<LEN<T>>(out, y, first, f.c, lane, vectors);
-}
-
-template <typename T>
-__device__ __forceinline__ float write_stats(float mean, float squares, const Forward<T>& f, int row, int lane) {
-    float variance = __fdiv_rn(lane_sum(squares), (float)f.c);
-    float rstd = __fdiv_rn(1.0f, __fsqrt_rn(variance + f.eps));
-    if (lane == 0) {
-        f.mean[row] = mean;
-        f.rstd[row] = rstd;
-    }
-    return rstd;
-}
-
-template <typename T>
-__device__ __forceinline__ bool vectors_of(const Forward<T>& f) {
-    bool rows = aligned(f.x) && aligned(f.y) && aligned(f.sum);
-    return rows && aligned(f.gamma) && aligned(f.beta) && f.c % LEN<T> == 0;
-}
-
 // For aligned rows where LEN is more than 1: the launcher sees to it.
 template <typename T, int GROUPS>
-__device__ __forceinline__ void forward(const Forward<T>& f) {
+__device__ __forceinline__ void forward(const Norm<T>& norm) {
     int row = blockIdx.x * WARPS + threadIdx.x / 32, lane = threadIdx.x % 32;
-    if (row >= f.n) return;
-    u64 start = (u64)row * f.c;
-    float total = 0.0f, squares = 0.0f;
-    Words<T> sums[GROUPS];
-    if (f.sum != nullptr) {
-        Words<T> x[GROUPS];
-#pragma unroll
-        for (int g = 0; g < GROUPS; g++) {
-            load_words<LEN<T>>(x[g], f.x + start, GROUP * g, f.c, lane, true);
-            load_words<LEN<T>>(sums[g], f.sum + start, GROUP * g, f.c, lane, true);
-        }
-        // Eight bits a group; while they are made, the loads are under way.
-        u32 bits = ~0u;
-        if (active(f.dropout)) {
-            u32 step = *f.dropout.step;
-            bits = 0;
-#pragma unroll 1
-            for (int g = 0; GROUP * g < f.c; g++) bits |= kept<LEN<T>>(f.dropout, step, row, g, lane) << 8 * g;
-        }
-#pragma unroll
-        for (int g = 0; g < GROUPS; g++) {
-            if (GROUP * g >= f.c) break;
-            residual_group(sums[g], x[g], f, bits >> 8 * g, start, GROUP * g, lane, true);
-        }
-    } else {
-#pragma unroll
-        for (int g = 0; g < GROUPS; g++) load_words<LEN<T>>(sums[g], f.x + start, GROUP * g, f.c, lane, true);
-    }
-    // From column c on s is zero, and a lane's sum is never -0: adding it changes nothing.
-#pragma unroll
-    for (int g = 0; g < GROUPS; g++)
-#pragma unroll
-        for (int k = 0; k < 8; k++) total = total + get(sums[g], k);
-    float mean = __fdiv_rn(lane_sum(total), (float)f.c);
-#pragma unroll
-    for (int g = 0; g < GROUPS; g++) squares = add_squares<LEN<T>>(squares, sums[g], mean, GROUP * g, f.c, lane);
-    float rstd = write_stats(mean, squares, f, row, lane);
-#pragma unroll
-    for (int g = 0; g < GROUPS; g++) {
-        if (GROUP * g >= f.c) break;
-        normalize_group(sums[g], mean, rstd, f, f.y + start, GROUP * g, lane, true);
-    }
+    if (row >= norm.n) return;
+    Row<T, GROUPS> values;
+    values.load(norm, row, lane);
+    values.normalize(norm, row, lane);
 }
 
-// A thread reads back from `sum` what it wrote itself, so its passes need no barrier.
 template <typename T>
-__device__ __forceinline__ void forward_wide(const Forward<T>& f) {
+__device__ __forceinline__ void forward_wide(const Norm<T>& norm) {
     int row = blockIdx.x * WARPS + threadIdx.x / 32, lane = threadIdx.x % 32;
-    if (row >= f.n) return;
-    bool vectors = vectors_of(f);
-    u64 start = (u64)row * f.c;
-    u32 step = active(f.dropout) ? *f.dropout.step : 0;
-    bool residual = f.sum != nullptr;
-    const T* in = residual ? f.sum + start : f.x + start;
-    Words<T> s;
-    float total = 0.0f, squares = 0.0f;
-    for (int first = 0; first < f.c; first += GROUP) {
-        load_words<LEN<T>>(s, in, first, f.c, lane, vectors);
-        if (residual) {
-            Words<T> x;
-            load_words<LEN<T>>(x, f.x + start, first, f.c, lane, vectors);
-            u32 bits = active(f.dropout) ? kept<LEN<T>>(f.dropout, step, row, first / GROUP, lane) : 0xffu;
-            residual_group(s, x, f, bits, start, first, lane, vectors);
-        }
-#pragma unroll
-        for (int k = 0; k < 8; k++) total = total + get(s, k);
-    }
-    float mean = __fdiv_rn(lane_sum(total), (float)f.c);
-    for (int first = 0; first < f.c; first += GROUP) {
-        load_words<LEN<T>>(s, in, first, f.c, lane, vectors);
-        squares = add_squares<LEN<T>>(squares, s, mean, first, f.c, lane);
-    }
-    float rstd = write_stats(mean, squares, f, row, lane);
-    for (int first = 0; first < f.c; first += GROUP) {
-        load_words<LEN<T>>(s, in, first, f.c, lane, vectors);
-        normalize_group(s, mean, rstd, f, f.y + start, first, lane, vectors);
-    }
+    if (row < norm.n) normalize_wide(norm, row, lane);
 }
 
 template <typename T>
@@ -220,7 +78,7 @@ struct Backward {
     float* partials;
     float* dgamma;
     float* dbeta;
-    u32* arrived;  // 0 between launches; null if another launch adds the partials
+    u32* arrived;  // counters, all 0 between launches: of blocks that are done, and each block's of chunks
     int n, c;
     Dropout dropout;
     bool add;
@@ -375,40 +233,40 @@ __device__ __forceinline__ void backward(const Backward<T>& p) {
             partial[p.c + column] = dbeta[g];
         }
     }
-    add_partials_if_last(p);
+    join_partials(p);
 }
 
-// The block that is the last to have written its partials adds all of them, chunk after chunk: dgamma and dbeta as
-// layer_norm_add_partials makes them, without its launch.
-template <typename T>
-__device__ __forceinline__ void add_partials_if_last(const Backward<T>& p) {
+// Sums of a column, `count` of them `pitch` apart, added ascending to `total`; so many are on their way at a time.
+__device__ __forceinline__ float add_ascending(float total, const float* from, u64 pitch, int count) {
     constexpr int EACH = 16;
-    if (p.arrived == nullptr) return;
-    // A block's partials come before it is seen to have arrived.
-    __threadfence();
-    __syncthreads();
-    __shared__ bool last;
-    if (threadIdx.x == 0) last = atomicAdd(p.arrived, 1u) == gridDim.x - 1;
-    __syncthreads();
-    if (!last) return;
-    __threadfence();
-    if (threadIdx.x == 0) *p.arrived = 0;
-    int chunks = gridDim.x;
 #pragma unroll 1
-    for (int column = threadIdx.x; column < 2 * p.c; column += THREADS) {
+    for (int first = 0; first < count; first += EACH) {
+        float next[EACH];
+#pragma unroll
+        for (int i = 0; i < EACH; i++) next[i] = first + i < count ? from[(first + i) * pitch] : 0.0f;
+#pragma unroll
+        for (int i = 0; i < EACH; i++)
+            if (first + i < count) total = total + next[i];
+    }
+    return total;
+}
+
+// After a chunk's partials are written: whoever writes the last of a block of chunks adds them, in the place of the
+// block's first, and whoever does that last for all blocks adds these to dgamma and dbeta.
+template <typename T>
+__device__ __forceinline__ void join_partials(const Backward<T>& p) {
+    int chunks = gridDim.x, first = blockIdx.x / BLOCK * BLOCK, columns = 2 * p.c;
+    int mine = min(BLOCK, chunks - first), blocks = (chunks + BLOCK - 1) / BLOCK;
+    if (!last_to_arrive(p.arrived + 1 + blockIdx.x / BLOCK, mine)) return;
+    float* sums = p.partials + (u64)first * columns;
+#pragma unroll 1
+    for (int column = threadIdx.x; column < columns; column += THREADS)
+        sums[column] = add_ascending(0.0f, sums + column, columns, mine);
+    if (!last_to_arrive(p.arrived, blocks)) return;
+#pragma unroll 1
+    for (int column = threadIdx.x; column < columns; column += THREADS) {
         float* to = column < p.c ? p.dgamma + column : p.dbeta + (column - p.c);
-        float total = *to;
-#pragma unroll 1
-        for (int first = 0; first < chunks; first += EACH) {
-            const float* from = p.partials + (u64)first * 2 * p.c + column;
-            float next[EACH];
-#pragma unroll
-            for (int i = 0; i < EACH; i++) next[i] = first + i < chunks ? from[(u64)i * 2 * p.c] : 0.0f;
-#pragma unroll
-            for (int i = 0; i < EACH; i++)
-                if (first + i < chunks) total = total + next[i];
-        }
-        *to = total;
+        *to = add_ascending(*to, p.partials + column, (u64)BLOCK * columns, blocks);
     }
 }
 
@@ -462,41 +320,7 @@ __device__ __forceinline__ void backward_wide(const Backward<T>& p) {
         partial[column] = dgamma;
         partial[p.c + column] = dbeta;
     }
-    add_partials_if_last(p);
-}
-
-// dgamma and dbeta, (C) each, take in the partials of all chunks, ascending. Blocks of 256 threads for 32 of the 2 C
-// columns.
-extern "C" __global__ void __launch_bounds__(THREADS)
-    layer_norm_add_partials(const float* partials, float* dgamma, float* dbeta, int chunks, int c) {
-    constexpr int EACH = 16, TILE = WARPS * EACH;
-    __shared__ float tile[TILE][32];
-    int warp = threadIdx.x / 32, lane = threadIdx.x % 32, column = blockIdx.x * 32 + lane;
-    bool inside = column < 2 * c;
-    float* to = column < c ? dgamma + column : dbeta + (column - c);
-    float total = warp == 0 && inside ? *to : 0.0f;
-    float next[EACH];
-    auto load = [&](int first) {
-#pragma unroll
-        for (int i = 0; i < EACH; i++) {
-            int chunk = first + WARPS * i + warp;
-            next[i] = inside && chunk < chunks ? partials[(u64)chunk * 2 * c + column] : 0.0f;
-        }
-    };
-    load(0);
-    for (int first = 0; first < chunks; first += TILE) {
-#pragma unroll
-        for (int i = 0; i < EACH; i++) tile[WARPS * i + warp][lane] = next[i];
-        __syncthreads();
-        load(first + TILE);
-        if (warp == 0) {
-            int count = min(TILE, chunks - first);
-#pragma unroll 8
-            for (int chunk = 0; chunk < count; chunk++) total = total + tile[chunk][lane];
-        }
-        __syncthreads();
-    }
-    if (warp == 0 && inside) *to = total;
+    join_partials(p);
 }
 
 // SIZE says how many columns at most, BODY does it, BLOCKS are to fit on a multiprocessor.
@@ -504,7 +328,7 @@ extern "C" __global__ void __launch_bounds__(THREADS)
     extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS)                                                    \
         layer_norm_forward_##SIZE##_##T(T* sum, T* y, float* mean, float* rstd, const T* x, const float* gamma,      \
                                         const float* beta, float eps, int n, int c, Dropout dropout) {               \
-        BODY(Forward<T>{x, sum, gamma, beta, y, mean, rstd, eps, n, c, dropout});                                    \
+        BODY(Norm<T>{x, sum, y, gamma, beta, mean, rstd, dropout, eps, n, c});                                       \
     }
 
 #define BACKWARD(T, SIZE, BLOCKS, BODY)                                                                              \

@@ -34,9 +34,10 @@
 //! - Backward: `x^ = (s - mean) * rstd`, `g = dy * gamma`, `a = lane_sum(g) / C`,
 //!   `b = lane_sum(g * x^) / C` with lane steps `fma(g, x^, lane)`; `t = fma(x^, -b, g - a)`; then `ds = rstd * t`
 //!   ([`Write::Set`]) or `ds = fma(rstd, t, ds)` ([`Write::Add`]); `dsub = factor * ds` of the value just written.
-//! - dgamma and dbeta: rows go in chunks of [`CHUNK`] = 32, the last one shorter. A chunk's partial sums start from
-//!   zero and take its rows in ascending order, `fma(dy, x^, partial)` and `partial + dy`; then each column adds the
-//!   chunks' partials in ascending order to the value that was there.
+//! - dgamma and dbeta: rows go in chunks of [`CHUNK`] = 32, and these in blocks of [`BLOCK`] = 32 chunks, the last ones
+//!   shorter. A chunk's partial sums start from zero and take its rows in ascending order, `fma(dy, x^, partial)` and
+//!   `partial + dy`; a block's start from zero and take its chunks' in ascending order; then each column adds the
+//!   blocks' in ascending order to the value that was there.
 //!
 //! So a row's result depends on that row alone, and no result on the number of threads. A constant row gives
 //! `beta`, up to the rounding of its mean times rstd, which is 1 / sqrt(eps) there. A NaN or an infinity in a row makes
@@ -65,6 +66,9 @@ const RESIDUAL_BACKWARD_OP: &str = "layer_norm (residual) backward";
 
 /// Rows whose contributions to dgamma and dbeta are added up before they meet the others.
 pub const CHUNK: usize = 32;
+
+/// Chunks that are added up before they meet the others.
+pub const BLOCK: usize = 32;
 
 /// The learned scale and shift, (C) each.
 #[derive(Clone, Copy, Debug)]
