@@ -8,7 +8,9 @@ use crate::params::{LayerNorm, Layout, Linear};
 use crate::plan::{EndActs, NormActs, Plan};
 use crate::{Config, Error, Norm};
 use noam_kernels::attention::{Dims, Mask};
-use noam_kernels::device::{self, Attention, Device, LinearSizes, NormGradients, NormInput, NormOutput, Span};
+use noam_kernels::device::{
+    self, Attention, Device, LinearSizes, NormGradients, NormInput, NormOutput, Span, SublayerEnd,
+};
 use noam_kernels::dropout::Dropout;
 use noam_kernels::layer_norm::Write;
 use noam_kernels::matmul::{Epilogue, Lhs, Rhs, Shape, Start};
@@ -147,27 +149,38 @@ impl<'a, D: Device> Engine<'a, D> {
 
     /// `y = x Wᵀ + b`.
     pub(crate) fn linear(&mut self, x: Span, layer: Linear, n: usize, y: Span) -> Result<(), Error> {
-        self.linear_then(x, layer, n, Epilogue::Bias, y)
+        let d = self.device;
+        let device::Linear { sizes: LinearSizes { rows, d_out, d_in }, w, packed, bias, .. } = self.layer(layer, n);
+        let w = packed.map_or(Rhs::Transposed(w), Rhs::Packed);
+        let [x, y] = d.split_acts(self.arena, [x, y]);
+        let shape = Shape { m: rows, n: d_out, k: d_in };
+        Ok(d.matmul(shape, Lhs::Rows(d.read_act(x)), w, Start::Zero, Epilogue::Bias(bias), y)?)
     }
 
-    /// [`Engine::linear`] with another epilogue of the bias.
-    pub(crate) fn linear_then(
+    /// `y = dropout(max(x Wᵀ + b, 0))`.
+    pub(crate) fn linear_relu_dropout(
         &mut self,
         x: Span,
         layer: Linear,
         n: usize,
-        epilogue: impl FnOnce(D::View<'a>) -> Epilogue<D::Act<'a>, D::View<'a>>,
+        dropout: Dropout,
         y: Span,
     ) -> Result<(), Error> {
-        let d = self.device;
-        let shape = Shape { m: n, n: layer.d_out, k: layer.d_in };
-        let epilogue = epilogue(d.parameter(self.params, layer.bias));
+        let (d, linear) = (self.device, self.layer(layer, n));
         let [x, y] = d.split_acts(self.arena, [x, y]);
-        let weight = match self.packed {
-            Some(packed) => Rhs::Packed(&packed[layer.number]),
-            None => Rhs::Transposed(d.weight(self.params, layer.weight)),
-        };
-        Ok(d.matmul(shape, Lhs::Rows(d.read_act(x)), weight, Start::Zero, epilogue, y)?)
+        Ok(d.linear_relu_dropout(linear.of(d.read_act(x)), dropout, y)?)
+    }
+
+    /// A linear layer that reads `n` rows of whatever.
+    fn layer(&self, layer: Linear, n: usize) -> device::Linear<(), D::Act<'a>, &'a D::Packed, D::View<'a>> {
+        let (d, params) = (self.device, self.params);
+        device::Linear {
+            sizes: LinearSizes { rows: n, d_out: layer.d_out, d_in: layer.d_in },
+            x: (),
+            w: d.weight(params, layer.weight),
+            packed: self.packed.map(|packed| &packed[layer.number]),
+            bias: d.parameter(params, layer.bias),
+        }
     }
 
     /// `dW += dyᵀ x`, `db += sum of dy's rows`.
@@ -211,19 +224,22 @@ impl<'a, D: Device> Engine<'a, D> {
         }
     }
 
-    /// The end of a sublayer: `sum = residual + dropout(sum)`, `y = LN(sum)`.
-    pub(crate) fn end(&mut self, around: Around, acts: EndActs) -> Result<(), Error> {
+    /// The end of a sublayer: `sum = residual + dropout(inner Wᵀ + b)`, `y = LN(sum)`.
+    pub(crate) fn end(&mut self, inner: Span, layer: Linear, around: Around, acts: EndActs) -> Result<(), Error> {
         let d = self.device;
         let residual = match self.config.norm {
             Norm::Post => around.x,
             Norm::Pre => around.stream,
         };
+        let linear = self.layer(layer, around.n);
         let dropout = self.dropout(self.config.dropout, around.place)?;
         let norm = self.norm_params(around.norm);
         let NormActs { y, mean, rstd } = acts.norm;
-        let [residual, sum, y] = d.split_acts(self.arena, [residual, acts.sum, y]);
+        let [inner, residual, sum, y] = d.split_acts(self.arena, [inner, residual, acts.sum, y]);
         let [mean, rstd] = d.split(self.stats, [mean, rstd]);
-        Ok(d.residual_layer_norm(d.read_act(residual), sum, dropout, norm, NormOutput { y, mean, rstd })?)
+        let residual = d.read_act(residual);
+        let end = SublayerEnd { residual, sum, dropout, norm, out: NormOutput { y, mean, rstd } };
+        Ok(d.linear_norm(linear.of(d.read_act(inner)), end)?)
     }
 
     /// Backward of [`Engine::end`]: from `flow.g` to the gradient of the sum and, in `grad.sub`, of the sublayer's output.

@@ -24,13 +24,7 @@ impl<'a, D: Device> Engine<'a, D> {
         self.attention((plan.t, &tokens.tgt_lengths), (plan.s, &tokens.src_lengths), Mask::None, place)
     }
 
-    /// Every sublayer's end: its last linear layer, which reads `inner`, and what [`Engine::end`] does.
-    fn finish(&mut self, inner: Span, layer: Linear, around: Around, acts: EndActs) -> Result<(), Error> {
-        self.linear(inner, layer, around.n, acts.sum)?;
-        self.end(around, acts)
-    }
-
-    /// Backward of [`Engine::finish`], up to the linear layer's parameters: the gradient of that layer's output.
+    /// Backward of [`Engine::end`], up to the linear layer's parameters: the gradient of that layer's output.
     fn finish_backward(
         &mut self,
         inner: Span,
@@ -76,7 +70,7 @@ impl<'a, D: Device> Engine<'a, D> {
         let [qkv, heads] = d.split_acts(self.arena, [acts.qkv, acts.heads]);
         let [lse] = d.split(self.stats, [acts.lse]);
         d.self_attention(attention, d.read_act(qkv), heads, lse)?;
-        self.finish(acts.heads, layer.out, around, acts.end)
+        self.end(acts.heads, layer.out, around, acts.end)
     }
 
     /// Backward of [`Engine::self_attention`].
@@ -117,7 +111,7 @@ impl<'a, D: Device> Engine<'a, D> {
         let [q, kv, heads] = d.split_acts(self.arena, [acts.q, acts.kv, acts.heads]);
         let [lse] = d.split(self.stats, [acts.lse]);
         d.cross_attention(attention, d.read_act(q), d.read_act(kv), heads, lse)?;
-        self.finish(acts.heads, layer.out, around, acts.end)
+        self.end(acts.heads, layer.out, around, acts.end)
     }
 
     /// Backward of [`Engine::cross_attention`]; the gradient of the memory is set by the first layer to come (the top one)
@@ -157,13 +151,9 @@ impl<'a, D: Device> Engine<'a, D> {
         acts: FeedForwardActs,
         around: Around,
     ) -> Result<(), Error> {
-        self.linear_then(around.x, layer.up, around.n, Epilogue::BiasRelu, acts.hidden)?;
         let dropout = self.dropout(self.config.activation_dropout, around.place.inner())?;
-        if dropout.is_active() {
-            let [hidden] = self.device.split_acts(self.arena, [acts.hidden]);
-            self.device.dropout(hidden, self.config.d_ff, dropout)?;
-        }
-        self.finish(acts.hidden, layer.down, around, acts.end)
+        self.linear_relu_dropout(around.x, layer.up, around.n, dropout, acts.hidden)?;
+        self.end(acts.hidden, layer.down, around, acts.end)
     }
 
     /// Backward of [`Engine::feed_forward`].

@@ -10,7 +10,7 @@ use crate::layer_norm::bounds::{Exact, Rows};
 use crate::layer_norm::cuda::{self, Kernels};
 use crate::layer_norm::{self, Affine, Backward, CHUNK, Gradients, Output as HostOutput, Write, scratch_len};
 
-const EPS: f32 = 1e-5;
+pub(super) const EPS: f32 = 1e-5;
 
 /// Which of the launchers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +106,10 @@ impl Host {
         let dsum = if form.write() == Some(Write::Add) { made::<T>(n * c, 6) } else { vec![f32::NAN; n * c] };
         let old = [dsum, made::<f32>(c, 7), made::<f32>(c, 8)];
         Ok(Host { x, sub, gamma, beta, dy: made::<T>(n * c, 5), old, dropout, sum, y, mean, rstd })
+    }
+
+    fn bounds<T: Element>(&self) -> Bounds {
+        Bounds::new::<T>([&self.sum, &self.mean, &self.rstd, &self.gamma])
     }
 }
 
@@ -223,7 +227,7 @@ impl<T: Element> Run for Operands<T> {
         let host = Host::new::<T>(self.form, n, c)?;
         match self.form.write() {
             None => {
-                let bounds = || Bounds::new::<T>(&host, (n, c)).forward(&host);
+                let bounds = || host.bounds::<T>().forward(&host.y);
                 let mut wanted = either::<T>([&host.y, &host.mean, &host.rstd], bounds);
                 if self.form.is_residual() {
                     // An f32 operation, rounded once.
@@ -237,7 +241,7 @@ impl<T: Element> Run for Operands<T> {
                     Backward { dy: &host.dy, sum: &host.sum, mean: &host.mean, rstd: &host.rstd, gamma: &host.gamma };
                 let out = Gradients { dsum: &mut dsum, dgamma: &mut dgamma, dbeta: &mut dbeta };
                 layer_norm::backward(input, write, out, &mut vec![0.0; scratch_len(n, c)])?;
-                let bounds = Bounds::new::<T>(&host, (n, c));
+                let bounds = host.bounds::<T>();
                 let mut wanted = either::<T>([&dsum, &dgamma, &dbeta], || bounds.backward(&host, &dsum));
                 if self.form.is_residual() {
                     let mut dsub = dsum;
@@ -254,7 +258,7 @@ impl<T: Element> Run for Operands<T> {
 }
 
 /// The CPU's bits in f32, and within the bounds otherwise.
-fn either<T: Element>(values: [&[f32]; 3], bounds: impl FnOnce() -> [Vec<f64>; 3]) -> Vec<Wanted> {
+pub(super) fn either<T: Element>(values: [&[f32]; 3], bounds: impl FnOnce() -> [Vec<f64>; 3]) -> Vec<Wanted> {
     if size_of::<T>() == 4 {
         return values.map(Wanted::exactly).into();
     }
@@ -263,7 +267,7 @@ fn either<T: Element>(values: [&[f32]; 3], bounds: impl FnOnce() -> [Vec<f64>; 3
 
 /// What the device and the CPU may be from each other: as far as both from exact values, which differ from the CPU's by
 /// so little that it is less than the 1.01 that all is multiplied by.
-struct Bounds {
+pub(super) struct Bounds {
     s: Vec<f64>,
     mean: Vec<f64>,
     rstd: Vec<f64>,
@@ -273,13 +277,15 @@ struct Bounds {
 }
 
 impl Bounds {
-    fn new<T: Element>(host: &Host, (_, c): (usize, usize)) -> Self {
+    /// For `s`, its means, its rstd, and gamma.
+    pub(super) fn new<T: Element>(values: [&[f32]; 4]) -> Self {
         // Half a unit in the last place, as a part of the value, and of the least number.
         let (unit, least) =
             if T::NAME == "bf16" { (0.5f64.powi(8), 0.5f64.powi(134)) } else { (0.5f64.powi(11), 0.5f64.powi(25)) };
         // In 16 bits a lane adds eight neighbouring columns of each 256.
+        let [s, mean, rstd, gamma] = values.map(wide);
+        let c = gamma.len();
         let device = Rows { chain: 8 * c.div_ceil(256), unit, least };
-        let (s, mean, rstd, gamma) = (wide(&host.sum), wide(&host.mean), wide(&host.rstd), wide(&host.gamma));
         Bounds { s, mean, rstd, gamma, device, cpu: Rows::f32(c) }
     }
 
@@ -287,8 +293,9 @@ impl Bounds {
         Exact { s: &self.s, mean: &self.mean, rstd: &self.rstd, gamma: &self.gamma }
     }
 
-    fn forward(&self, host: &Host) -> [Vec<f64>; 3] {
-        let y = wide(&host.y);
+    /// Of forward, which gives `y`, the means and rstd.
+    pub(super) fn forward(&self, y: &[f32]) -> [Vec<f64>; 3] {
+        let y = wide(y);
         let [device, cpu] = [self.device, self.cpu].map(|rows| self.exact().forward(&y, rows));
         [(device.y, cpu.y), (device.mean, cpu.mean), (device.rstd, cpu.rstd)].map(both)
     }

@@ -206,7 +206,7 @@ impl<T: Element> Run for Operands<T> {
 }
 
 /// The relative error of rounding to T, and the absolute one where T has no smaller exponents left.
-fn rounding<T: Element>() -> (f64, f64) {
+pub(super) fn rounding<T: Element>() -> (f64, f64) {
     match T::NAME {
         "bf16" => (2f64.powi(-8), 2f64.powi(-134)),
         "f16" => (2f64.powi(-11), 2f64.powi(-25)),

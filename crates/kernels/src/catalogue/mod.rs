@@ -27,6 +27,7 @@ mod dropout;
 mod embedding;
 mod fill;
 mod layer_norm;
+mod linear;
 mod linear_gradients;
 mod matmul;
 mod optimizer;
@@ -106,6 +107,11 @@ impl Work {
         let count = count as u64;
         let tensor_products = if size_of::<T>() == 2 { count.div_ceil(TENSOR_PRODUCT) } else { 0 };
         Work { flops: 2 * count, tensor_products, ..self }
+    }
+
+    /// Both.
+    fn and(self, more: Work) -> Self {
+        Work { read: self.read + more.read, written: self.written + more.written, ..self }
     }
 
     /// Read and written.
@@ -232,6 +238,7 @@ pub fn cases(grid: Grid) -> Vec<Case> {
         matmul::cases,
         column_sum::cases,
         linear_gradients::cases,
+        linear::cases,
         attention::cases,
         decode::cases,
         layer_norm::cases,

@@ -2,7 +2,8 @@
 //
 // LEN neighbouring columns are one access. Element k (0 to 7) of lane l is column 32 LEN (k / LEN) + k % LEN + LEN l of
 // its group. LEN = 1 is the order of lanes.rs, where lane l has columns l, l + 32, ...; LEN = 4 in f32 and LEN = 8 in
-// 16 bits make accesses of 16 bytes. Either way a warp's access covers whole sectors in a row.
+// 16 bits make accesses of 16 bytes. f32 beside 16-bit values has LEN = 8 too: 32 bytes a lane, of which pairs of lanes
+// exchange halves. In each case a warp's access covers whole sectors in a row.
 #pragma once
 
 #include "dropout.cuh"
@@ -46,25 +47,52 @@ __device__ __forceinline__ void set(Words<T>& words, int k, T x) {
     words.words[k / 2] = k % 2 == 0 ? x.bits : words.words[k / 2] | (u32)x.bits << 16;
 }
 
-// A lane's eight columns of the group that begins with column `first`, zero from column c on. `vectors`: `row` is
-// aligned and c a multiple of LEN. Offsets, which are constants, are compared with what is left of the row: one
-// register.
+// 32 bytes to a lane, as two accesses of 16: if each lane read its own, a warp's access would touch half of every
+// sector. So lanes l and l + 16 share the work: the lower reads the first half of both lanes' bytes, the upper the
+// second, and the first access has the lower lanes' bytes, the second the upper ones', 512 in a row each. This is the
+// column where a lane's first access begins; the second is SECOND columns on.
+constexpr int SECOND = 128;
+
+__device__ __forceinline__ int shared_column(int lane) { return lane % 16 * 8 + lane / 16 * 4; }
+
+// From what a lane reads to what it has, or back: a pair of lanes transposes its four halves. By all lanes of a warp.
+__device__ __forceinline__ void exchange_halves(u32 (&words)[8], int lane) {
+    bool upper = lane >= 16;
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+        u32 other = __shfl_xor_sync(ALL_LANES, upper ? words[i] : words[4 + i], 16);
+        words[i] = upper ? other : words[i];
+        words[4 + i] = upper ? words[4 + i] : other;
+    }
+}
+
+// Whether an access of 16 bytes is half of a lane's columns.
+template <int LEN, typename T>
+constexpr bool HALVES = LEN * sizeof(T) == 32;
+
+// A lane's eight columns of the group that begins with column `first`, zero from column c on. `vectors`, the same in
+// all lanes: `row` is aligned and c a multiple of LEN. Offsets, which are constants, are compared with what is left of
+// the row: one register. By all lanes of a warp, also those without columns.
 template <int LEN, typename T>
 __device__ __forceinline__ void load_words(Words<T>& values, const T* row, int first, int c, int lane, bool vectors) {
     constexpr int ACCESS = 16 / sizeof(T);  // columns of 16 bytes
-    const T* from = row + first + LEN * lane;
-    int left = c - first - LEN * lane;
+    constexpr bool EXCHANGE = HALVES<LEN, T>;
     if (LEN >= ACCESS && vectors) {
+        int column = first + (EXCHANGE ? shared_column(lane) : LEN * lane), left = c - column;
 #pragma unroll
         for (int k = 0; k < 8; k += ACCESS) {
-            uint4 access = offset<LEN>(k) < left ? *(const uint4*)(from + offset<LEN>(k)) : uint4{0, 0, 0, 0};
+            int on = EXCHANGE ? k / ACCESS * SECOND : offset<LEN>(k);
+            uint4 access = on < left ? *(const uint4*)(row + column + on) : uint4{0, 0, 0, 0};
             u32* words = values.words + k / ACCESS * 4;
             words[0] = access.x;
             words[1] = access.y;
             words[2] = access.z;
             words[3] = access.w;
         }
+        if constexpr (EXCHANGE) exchange_halves(values.words, lane);
     } else {
+        const T* from = row + first + LEN * lane;
+        int left = c - first - LEN * lane;
 #pragma unroll
         for (int k = 0; k < 8; k++) set(values, k, offset<LEN>(k) < left ? from[offset<LEN>(k)] : T{});
     }
@@ -78,23 +106,27 @@ __device__ __forceinline__ void load_group(float (&values)[8], const T* row, int
     for (int k = 0; k < 8; k++) values[k] = get(words, k);
 }
 
-// Writes what `load_group` reads, rounded to T; nothing from column c on.
+// Writes what `load_group` reads, rounded to T; nothing from column c on. By all lanes of a warp.
 template <int LEN, typename T>
 __device__ __forceinline__ void store_group(const float (&values)[8], T* row, int first, int c, int lane,
                                             bool vectors) {
     constexpr int ACCESS = 16 / sizeof(T);
-    T* to = row + first + LEN * lane;
-    int left = c - first - LEN * lane;
+    constexpr bool EXCHANGE = HALVES<LEN, T>;
     if (LEN >= ACCESS && vectors) {
         Words<T> words;
 #pragma unroll
         for (int k = 0; k < 8; k++) set(words, k, from_float<T>(values[k]));
+        if constexpr (EXCHANGE) exchange_halves(words.words, lane);
+        int column = first + (EXCHANGE ? shared_column(lane) : LEN * lane), left = c - column;
 #pragma unroll
         for (int k = 0; k < 8; k += ACCESS) {
+            int on = EXCHANGE ? k / ACCESS * SECOND : offset<LEN>(k);
             const u32* from = words.words + k / ACCESS * 4;
-            if (offset<LEN>(k) < left) *(uint4*)(to + offset<LEN>(k)) = uint4{from[0], from[1], from[2], from[3]};
+            if (on < left) *(uint4*)(row + column + on) = uint4{from[0], from[1], from[2], from[3]};
         }
     } else {
+        T* to = row + first + LEN * lane;
+        int left = c - first - LEN * lane;
 #pragma unroll
         for (int k = 0; k < 8; k++)
             if (offset<LEN>(k) < left) to[offset<LEN>(k)] = from_float<T>(values[k]);

@@ -18,7 +18,7 @@ constexpr int LEN = 8;
 template <>
 constexpr int LEN<float> = 1;
 
-// Shapes: x, sum, y (N, C) of T; gamma, beta (C); mean, rstd (N). Laid out as `NormWords` of norm.rs.
+// Shapes: x, sum, y (N, C) of T; gamma, beta (C); mean, rstd (N). Laid out as `NormWords` of layer_norm/cuda.rs.
 template <typename T>
 struct Norm {
     const T* x;
@@ -30,7 +30,7 @@ struct Norm {
     float* rstd;
     Dropout dropout;
     float eps;
-    int n, c;
+    int n, c, unused;
 };
 
 template <typename T>

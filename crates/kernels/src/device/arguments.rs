@@ -166,6 +166,45 @@ pub struct LinearSizes {
     pub d_in: usize,
 }
 
+/// A linear layer, `y = x Wᵀ + b`: activations `X`, weights as products take them `W` and packed `P`, parameters `V`.
+#[derive(Clone, Copy, Debug)]
+pub struct Linear<X, W, P, V> {
+    /// Its sizes: N is `rows`.
+    pub sizes: LinearSizes,
+    /// What it reads, (N, `d_in`).
+    pub x: X,
+    /// The weights, (`d_out`, `d_in`).
+    pub w: W,
+    /// The same, if they were packed beforehand.
+    pub packed: Option<P>,
+    /// The bias, (`d_out`).
+    pub bias: V,
+}
+
+impl<X, W, P, V> Linear<X, W, P, V> {
+    /// The same layer, reading `x`.
+    pub fn of<Y>(self, x: Y) -> Linear<Y, W, P, V> {
+        let Linear { sizes, w, packed, bias, .. } = self;
+        Linear { sizes, x, w, packed, bias }
+    }
+}
+
+/// The end of a sublayer of C columns: `sum` becomes a linear layer's output, then `residual + dropout(sum)`, which is
+/// normalized. `R` is activations to read, `A` to write, `V` parameters and `M` statistics.
+#[derive(Debug)]
+pub struct SublayerEnd<R, A, V, M> {
+    /// What is added, (N, C).
+    pub residual: R,
+    /// What is normalized, (N, C): backward reads it.
+    pub sum: A,
+    /// Dropout of the linear layer's output.
+    pub dropout: Dropout,
+    /// The norm's parameters.
+    pub norm: Norm<V>,
+    /// What the norm writes.
+    pub out: NormOutput<A, M>,
+}
+
 /// What changes from one training pass to the next while shapes and memory stay.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Moving {

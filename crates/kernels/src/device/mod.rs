@@ -13,8 +13,8 @@ mod precision;
 mod profile;
 
 pub use arguments::{
-    Attention, Cache, Embedding, LinearSizes, Moving, Norm, NormGradients, NormInput, NormOutput, Optimized, Scaling,
-    Span, Targets,
+    Attention, Cache, Embedding, Linear, LinearSizes, Moving, Norm, NormGradients, NormInput, NormOutput, Optimized,
+    Scaling, Span, SublayerEnd, Targets,
 };
 #[cfg(feature = "cuda")]
 pub(crate) use checks::{CACHED_ATTENTION, REORDER_CACHE};
@@ -172,8 +172,19 @@ pub trait Device: Debug + Send {
         dw: Self::ViewMut<'_>,
         db: Self::ViewMut<'_>,
     ) -> Result<(), Error>;
-    /// [`crate::dropout`], in place.
-    fn dropout(&self, x: Self::ActMut<'_>, c: usize, dropout: Dropout) -> Result<(), Error>;
+    /// `y = dropout(max(x Wᵀ + b, 0))`, (N, `d_out`), by [`crate::matmul`] and [`crate::dropout`].
+    fn linear_relu_dropout(
+        &self,
+        linear: Linear<Self::Act<'_>, Self::Act<'_>, &Self::Packed, Self::View<'_>>,
+        dropout: Dropout,
+        y: Self::ActMut<'_>,
+    ) -> Result<(), Error>;
+    /// The end of a sublayer: [`crate::matmul`], then [`crate::layer_norm`] of `residual + dropout(sum)`.
+    fn linear_norm(
+        &self,
+        linear: Linear<Self::Act<'_>, Self::Act<'_>, &Self::Packed, Self::View<'_>>,
+        end: SublayerEnd<Self::Act<'_>, Self::ActMut<'_>, Self::View<'_>, Self::ViewMut<'_>>,
+    ) -> Result<(), Error>;
 
     /// [`crate::embedding`].
     fn embedding_forward(
@@ -208,16 +219,7 @@ pub trait Device: Debug + Send {
         write: Write,
         out: NormGradients<Self::ActMut<'_>, Self::ViewMut<'_>>,
     ) -> Result<(), Error>;
-    /// [`crate::layer_norm`] of `x + dropout(sum)`; the sum takes its operand's place.
-    fn residual_layer_norm(
-        &self,
-        x: Self::Act<'_>,
-        sum: Self::ActMut<'_>,
-        dropout: Dropout,
-        norm: Norm<Self::View<'_>>,
-        out: NormOutput<Self::ActMut<'_>, Self::ViewMut<'_>>,
-    ) -> Result<(), Error>;
-    /// Backward of [`Device::residual_layer_norm`].
+    /// Backward of the norm of [`Device::linear_norm`].
     fn residual_layer_norm_backward(
         &self,
         input: NormInput<Self::Act<'_>, Self::View<'_>>,

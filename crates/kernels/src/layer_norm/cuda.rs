@@ -13,10 +13,10 @@ use super::{
     check_forward,
 };
 use crate::Error;
-use crate::cuda::{Buffer, ByElement, Element, Module, Queue, View, ViewMut, WARP, driver, int};
+use crate::cuda::{Buffer, ByElement, DropoutWords, Element, Module, Queue, View, ViewMut, WARP, driver, int};
 use crate::dropout::{Dropout, GROUP};
 use crate::error::check_len;
-use cudarc::driver::{CudaFunction, LaunchConfig, PushKernelArg};
+use cudarc::driver::{CudaFunction, DeviceRepr, LaunchConfig, PushKernelArg};
 
 pub use super::scratch_len;
 
@@ -70,6 +70,72 @@ pub struct Gradients<'a, T = f32> {
     pub dgamma: ViewMut<'a>,
     /// The gradient of `beta`, (C): added to.
     pub dbeta: ViewMut<'a>,
+}
+
+/// A normalization of rows of T as kernels take it: `Norm` of normalize.cuh.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub(crate) struct NormWords {
+    x: u64,
+    sum: u64,
+    y: u64,
+    gamma: u64,
+    beta: u64,
+    mean: u64,
+    rstd: u64,
+    dropout: DropoutWords,
+    eps: f32,
+    n: i32,
+    c: i32,
+    unused: i32,
+}
+
+// SAFETY: plain words laid out as `Norm` of normalize.cuh, without padding: 7 times 8, 32, and 4 times 4 bytes.
+unsafe impl DeviceRepr for NormWords {}
+
+impl NormWords {
+    /// Of views that agree in N and C, all of this queue; without `sum`, `x` is normalized.
+    #[allow(clippy::too_many_arguments)] // its operands
+    pub(crate) fn of<T: Element>(
+        op: &'static str,
+        queue: &Queue,
+        x: View<'_, T>,
+        mut sum: Option<&mut ViewMut<'_, T>>,
+        dropout: Dropout,
+        affine: Affine<'_>,
+        eps: f32,
+        out: &mut Output<'_, T>,
+    ) -> Result<Self, Error> {
+        let Output { y, mean, rstd } = out;
+        let Affine { gamma, beta } = affine;
+        let (n, c) = (mean.len(), gamma.len());
+        let len = ForwardLens { x: x.len(), gamma: c, beta: beta.len(), y: y.len(), mean: n, rstd: rstd.len() };
+        check_forward(op, len, eps)?;
+        if let Some(sum) = &sum {
+            check_len(op, "sum", "(N, C)", sum.len(), x.len())?;
+            sum.check_queue(op, "sum", queue)?;
+        }
+        x.check_queue(op, "x", queue)?;
+        y.check_queue(op, "y", queue)?;
+        for (arg, view) in [("gamma", gamma), ("beta", beta), ("mean", mean.as_view()), ("rstd", rstd.as_view())] {
+            view.check_queue(op, arg, queue)?;
+        }
+        let (n, c) = sizes(op, n, c)?;
+        Ok(NormWords {
+            x: *x.pointer(),
+            sum: sum.as_mut().map_or(0, |sum| *sum.pointer()),
+            y: *y.pointer(),
+            gamma: *gamma.pointer(),
+            beta: *beta.pointer(),
+            mean: *mean.pointer(),
+            rstd: *rstd.pointer(),
+            dropout: queue.dropout(dropout)?,
+            eps,
+            n,
+            c,
+            unused: 0,
+        })
+    }
 }
 
 /// The kernels, loaded.
@@ -189,38 +255,21 @@ impl Kernels {
         dropout: Dropout,
         affine: Affine<'_>,
         eps: f32,
-        out: Output<'_, T>,
+        mut out: Output<'_, T>,
     ) -> Result<(), Error> {
-        let Output { mut y, mut mean, mut rstd } = out;
-        let Affine { gamma, beta } = affine;
-        let (n, c) = (mean.len(), gamma.len());
-        let len = ForwardLens { x: x.len(), gamma: c, beta: beta.len(), y: y.len(), mean: n, rstd: rstd.len() };
-        check_forward(op, len, eps)?;
-        if let Some(sum) = &sum {
-            check_len(op, "sum", "(N, C)", sum.len(), x.len())?;
-            sum.check_queue(op, "sum", queue)?;
-        }
-        x.check_queue(op, "x", queue)?;
-        y.check_queue(op, "y", queue)?;
-        for (arg, view) in [("gamma", gamma), ("beta", beta), ("mean", mean.as_view()), ("rstd", rstd.as_view())] {
-            view.check_queue(op, arg, queue)?;
-        }
-        let (rows, columns) = sizes(op, n, c)?;
+        let words = NormWords::of(op, queue, x, sum.as_mut(), dropout, affine, eps, &mut out)?;
+        let (n, c) = (out.mean.len(), affine.gamma.len());
         if n == 0 {
             return Ok(());
         }
-        let dropout = queue.dropout(dropout)?;
-        let sum = sum.as_mut().map_or(&0, ViewMut::pointer);
-        let addresses = [*sum, *y.pointer(), *x.pointer(), *gamma.pointer(), *beta.pointer()];
-        let width = self.widths.of::<T>().find::<T>(c, &addresses);
+        let width = self.widths.of::<T>().find::<T>(c, &[words.sum, words.y, words.x, words.gamma, words.beta]);
         let mut args = queue.stream().launch_builder(&width.forward);
-        args.arg(sum).arg(y.pointer()).arg(mean.pointer()).arg(rstd.pointer());
-        args.arg(x.pointer()).arg(gamma.pointer()).arg(beta.pointer()).arg(&eps).arg(&rows).arg(&columns).arg(&dropout);
-        // SAFETY: `args` lists the parameters of `layer_norm_forward_*` in number, order and type. x, y and sum (unless
-        // it is null, which the kernel then leaves alone) hold n * c values, gamma and beta c, mean and rstd n, as
-        // `check_forward` has shown, and the kernel indexes only rows below n and columns below c. `find` gives one
-        // that has registers for c columns and, if it is for aligned rows only, rows that are. What it writes is
-        // borrowed mutably; all is memory of this queue.
+        args.arg(&words);
+        // SAFETY: `layer_norm_forward_*` takes a `Norm` of T, which `words` is. x, y and sum (unless it is null, which
+        // the kernel then leaves alone) hold n * c values, gamma and beta c, mean and rstd n, as `NormWords::of` has
+        // seen, and the kernel indexes only rows below n and columns below c. `find` gives one that has registers for c
+        // columns and, if it is for aligned rows only, rows that are. What it writes is borrowed mutably; all is memory
+        // of this queue.
         unsafe { args.launch(grid(n.div_ceil(ROWS as usize), 0)) }.map_err(driver(op, "launching forward"))?;
         Ok(())
     }

@@ -326,9 +326,8 @@ __device__ __forceinline__ void backward_wide(const Backward<T>& p) {
 // SIZE says how many columns at most, BODY does it, BLOCKS are to fit on a multiprocessor.
 #define FORWARD(T, SIZE, BLOCKS, BODY)                                                                               \
     extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS)                                                    \
-        layer_norm_forward_##SIZE##_##T(T* sum, T* y, float* mean, float* rstd, const T* x, const float* gamma,      \
-                                        const float* beta, float eps, int n, int c, Dropout dropout) {               \
-        BODY(Norm<T>{x, sum, y, gamma, beta, mean, rstd, dropout, eps, n, c});                                       \
+        layer_norm_forward_##SIZE##_##T(Norm<T> norm) {                                                              \
+        BODY(norm);                                                                                                  \
     }
 
 #define BACKWARD(T, SIZE, BLOCKS, BODY)                                                                              \

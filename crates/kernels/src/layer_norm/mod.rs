@@ -60,7 +60,7 @@ use crate::{
 };
 
 const OP: &str = "layer_norm";
-const RESIDUAL_OP: &str = "layer_norm (residual)";
+pub(crate) const RESIDUAL_OP: &str = "layer_norm (residual)";
 const BACKWARD_OP: &str = "layer_norm backward";
 const RESIDUAL_BACKWARD_OP: &str = "layer_norm (residual) backward";
 

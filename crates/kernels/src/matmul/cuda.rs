@@ -1,49 +1,63 @@
 //! Matrix products on a CUDA device: in f32 the bits of the CPU's, by `matmul.cu`; of bf16 and f16 on tensor cores,
-//! with sums in f32, by `matmul_16.cu`.
+//! with sums in f32, by `matmul_16.cu`. Linear layers with what follows them are in `linear.cu` and `linear_16.cu`.
 
+mod linear;
 #[cfg(test)]
 mod tests;
 mod tile;
 
+pub use linear::{Linear, SublayerEnd};
+
 use super::{Epilogue, Lhs, OP, Rhs, Shape, Start, check};
 use crate::Error;
-use crate::cuda::{ByElement, Element, Module, Queue, View, ViewMut, driver, int};
+use crate::cuda::{ByElement, DropoutWords, Element, Module, Queue, View, ViewMut, driver, int};
 use crate::device::LinearSizes;
 use crate::error::check_len;
+use crate::layer_norm::cuda::NormWords;
 use cudarc::driver::{CudaFunction, LaunchConfig, PushKernelArg};
+use linear::Followed;
 use tile::Tile;
 
 /// Rows of tiles that blocks go through together: `GROUP` of `product.cuh`.
 const GROUP: usize = 8;
 
 /// How entries name the layouts: a letter for A and for B, `t` for a transposed one.
-const LAYOUTS: [&str; 4] = ["nn", "nt", "tn", "tt"];
+const LAYOUTS: [&str; 4] = ["matmul_nn", "matmul_nt", "matmul_tn", "matmul_tt"];
 
 /// The kernels of matrix products.
 #[derive(Debug)]
-pub struct Kernels(ByElement<Family>);
+pub struct Kernels {
+    products: ByElement<Family>,
+    followed: Followed,
+}
 
 type Operands<'a, T> = (Lhs<View<'a, T>>, Rhs<View<'a, T>, View<'a, T>>);
 
-/// What a launch ends with: an epilogue, or none and the sums of A's columns beside the product.
+/// What a launch ends with.
 enum End<'a, T> {
     Epilogue(Epilogue<View<'a, T>, View<'a>>),
+    /// No epilogue, and the sums of A's columns beside the product.
     ColumnSums(ViewMut<'a>),
+    /// A linear layer's bias and ReLU, then dropout.
+    Dropped(View<'a>, DropoutWords),
+    /// A linear layer's bias, then the norm.
+    Normalized(View<'a>, NormWords),
 }
 
 /// Those of a type.
 #[derive(Debug)]
 struct Family {
     tiles: &'static [Tile],
-    /// By layout, then by tile.
+    /// By layout, if there are several, then by tile.
     functions: Vec<CudaFunction>,
 }
 
 impl Family {
-    fn load(module: &Module, name: &str, tiles: &'static [Tile]) -> Result<Self, Error> {
-        let entries = LAYOUTS.iter().flat_map(|layout| tiles.iter().map(move |tile| (layout, tile)));
-        let load = |(layout, tile): (&&str, &Tile)| {
-            module.function_with_shared(&format!("matmul_{layout}_{}_{name}", tile.name), tile.shared_bytes)
+    /// The entries that are named so, but for the tile and the type.
+    fn load(module: &Module, prefixes: &[&str], name: &str, tiles: &'static [Tile]) -> Result<Self, Error> {
+        let entries = prefixes.iter().flat_map(|prefix| tiles.iter().map(move |tile| (prefix, tile)));
+        let load = |(prefix, tile): (&&str, &Tile)| {
+            module.function_with_shared(&format!("{prefix}_{}_{name}", tile.name), tile.shared_bytes)
         };
         Ok(Family { tiles, functions: entries.map(load).collect::<Result<_, _>>()? })
     }
@@ -68,10 +82,11 @@ impl Kernels {
     pub fn load(queue: &Queue) -> Result<Self, Error> {
         let whole = queue.load(OP, include_str!("matmul.ptx"))?;
         let half = queue.load(OP, include_str!("matmul_16.ptx"))?;
-        Ok(Kernels(ByElement::load(|name| match name {
-            "f32" => Family::load(&whole, name, &tile::WHOLE),
-            _ => Family::load(&half, name, &tile::HALF),
-        })?))
+        let products = ByElement::load(|name| match name {
+            "f32" => Family::load(&whole, &LAYOUTS, name, &tile::WHOLE),
+            _ => Family::load(&half, &LAYOUTS, name, &tile::HALF),
+        })?;
+        Ok(Kernels { products, followed: Followed::load(queue)? })
     }
 
     /// [`matmul`](super::matmul) of device memory. `b` may be packed: that is its (N, K) as it is.
@@ -175,6 +190,7 @@ impl Kernels {
         let lengths = match &end {
             End::Epilogue(epilogue) => epilogue.map(len, |bias| bias.len()),
             End::ColumnSums(_) => Epilogue::None,
+            End::Dropped(bias, _) | End::Normalized(bias, _) => Epilogue::Bias(bias.len()),
         };
         check(shape, a.map(len), b.map(len, |_| [0; 2]), lengths, c.len())?;
         let (a, a_transposed) = match a {
@@ -189,7 +205,9 @@ impl Kernels {
         b.check_queue(OP, "b", queue)?;
         match &end {
             End::Epilogue(Epilogue::None) => {}
-            End::Epilogue(Epilogue::Bias(bias) | Epilogue::BiasRelu(bias)) => bias.check_queue(OP, "bias", queue)?,
+            End::Epilogue(Epilogue::Bias(bias) | Epilogue::BiasRelu(bias))
+            | End::Dropped(bias, _)
+            | End::Normalized(bias, _) => bias.check_queue(OP, "bias", queue)?,
             End::Epilogue(Epilogue::ReluGradient { activation, .. }) => {
                 activation.check_queue(OP, "activation", queue)?
             }
@@ -200,7 +218,12 @@ impl Kernels {
         if m == 0 || n == 0 {
             return Ok(());
         }
-        let family = self.0.of::<T>();
+        let (family, layout) = match &end {
+            End::Epilogue(_) | End::ColumnSums(_) => (&self.products, 2 * a_transposed + b_transposed),
+            End::Dropped(..) => (&self.followed.dropped, 0),
+            End::Normalized(..) => (&self.followed.normalized, 0),
+        };
+        let family = family.of::<T>();
         let index = tile.unwrap_or_else(|| Tile::of(family.tiles, shape, queue.multiprocessors() as usize));
         let tile = &family.tiles[index];
         let (rows, columns) = tile.counts(shape);
@@ -210,26 +233,35 @@ impl Kernels {
             block_dim: (tile.threads, 1, 1),
             shared_mem_bytes: tile.shared_bytes,
         };
-        let none = 0u64;
+        let arrived = self.followed.counters(queue, &end, rows)?;
         let (kind, other, scale) = match &mut end {
-            End::Epilogue(Epilogue::None) => (0, &none, 1.0f32),
-            End::Epilogue(Epilogue::Bias(bias)) => (1, bias.pointer(), 1.0),
-            End::Epilogue(Epilogue::BiasRelu(bias)) => (2, bias.pointer(), 1.0),
-            End::Epilogue(Epilogue::ReluGradient { activation, scale }) => (3, activation.pointer(), *scale),
-            End::ColumnSums(sums) => (4, sums.pointer(), 1.0),
+            End::Epilogue(Epilogue::None) => (0, 0, 1.0f32),
+            End::Epilogue(Epilogue::Bias(bias)) => (1, *bias.pointer(), 1.0),
+            End::Epilogue(Epilogue::BiasRelu(bias)) => (2, *bias.pointer(), 1.0),
+            End::Epilogue(Epilogue::ReluGradient { activation, scale }) => (3, *activation.pointer(), *scale),
+            End::ColumnSums(sums) => (4, *sums.pointer(), 1.0),
+            End::Dropped(bias, _) | End::Normalized(bias, _) => (0, *bias.pointer(), 1.0),
         };
         let (c_is_f32, accumulate) = (i32::from(C::NAME == "f32"), i32::from(start == Start::Accumulate));
-        let function = &family.functions[(2 * a_transposed + b_transposed) * family.tiles.len() + index];
+        let function = &family.functions[layout * family.tiles.len() + index];
         let mut args = queue.stream().launch_builder(function);
-        args.arg(c.pointer()).arg(a.pointer()).arg(b.pointer()).arg(other).arg(&m).arg(&n).arg(&k);
-        args.arg(&c_is_f32).arg(&accumulate).arg(&kind).arg(&scale);
-        // SAFETY: `args` lists the parameters of the `matmul_*` entries in number, order and type; those of T read a
-        // and b as T, and c as f32 or T as they are told, of which `matmul` and `matmul_to_f32` leave no third.
-        // `check` has shown that a holds M K values, b K N, c M N, a bias N and activations M N, and the kernel
-        // indexes only rows < M, columns < N and terms < K of these; without an epilogue it does not read `other`.
-        // Column sums hold M values, as `launch_gradients` has seen, which alone asks for them, and for the entries
-        // that make them: those of a transposed A and a B as it is. c and they are borrowed mutably. All of it is
-        // memory of this queue, as checked. The grid is one block for each tile of C.
+        args.arg(c.pointer()).arg(a.pointer()).arg(b.pointer()).arg(&other).arg(&m).arg(&n).arg(&k);
+        match &end {
+            End::Epilogue(_) | End::ColumnSums(_) => args.arg(&c_is_f32).arg(&accumulate).arg(&kind).arg(&scale),
+            End::Dropped(_, dropout) => args.arg(dropout),
+            End::Normalized(_, norm) => args.arg(norm).arg(&arrived),
+        };
+        // SAFETY: `args` lists the parameters of the `matmul_*`, `linear_relu_dropout_*` or `linear_norm_*` entries in
+        // number, order and type; those of T read a and b as T, and c as f32 or T as they are told, of which `matmul`
+        // and `matmul_to_f32` leave no third; those that are not told have c of T, as `linear.rs` gives them. `check`
+        // has shown that a holds M K values, b K N, c M N, a bias N and activations M N, and the kernel indexes only
+        // rows < M, columns < N and terms < K of these; without an epilogue it does not read `other`. Column sums hold
+        // M values, as `launch_gradients` has seen, which alone asks for them, and for the entries that make them:
+        // those of a transposed A and a B as it is. A norm's M rows and N columns are those of all that it reads and
+        // writes, as `launch_norm` and `NormWords::of` have seen, its sum is c, and there is a counter for each row of
+        // tiles, which no other launch uses at the same time, since all are on one stream. What is written is borrowed
+        // mutably: c and column sums by `launch`, the norm's output by `launch_norm` beyond this. All of it is memory of
+        // this queue, as checked. The grid is one block for each tile of C.
         unsafe { args.launch(launch) }.map_err(driver(OP, "launching the product"))?;
         Ok(())
     }

@@ -1,4 +1,4 @@
-// What the matrix products in f32 and in 16 bits share: the order of tiles, and the epilogue.
+// What the matrix products in f32 and in 16 bits share: the order of tiles, the epilogue, and what may follow it.
 #pragma once
 
 #include "tensor.cuh"
@@ -63,6 +63,24 @@ struct Epilogue {
             for (int j = 0; j < COUNT; j++) sum[j] = to_float(h.values[j]) <= 0.0f ? 0.0f : sum[j] * scale;
         }
     }
+};
+
+// What follows the epilogue of a product, here nothing. `linear.cuh` has others.
+struct Nothing {
+    // What becomes of 16 rows, WIDTH wide, from this place of C on.
+    template <int WIDTH>
+    __device__ __forceinline__ Nothing strip(int, int) const {
+        return {};
+    }
+
+    // Whatever `apply` needs to know of COUNT neighbours of a strip; all lanes of the warp ask.
+    __device__ __forceinline__ u32 at(int) const { return 0; }
+
+    template <int COUNT>
+    __device__ __forceinline__ void apply(float (&)[COUNT], u32) const {}
+
+    // After C's tile is written.
+    __device__ __forceinline__ void finish(const Place&, int, int) const {}
 };
 
 // The sums of A's columns as it is stored, (K, M), added to `other` (M): of dy, beside dW = dy^T x, that is the gradient

@@ -4,6 +4,7 @@ use super::Translator;
 use crate::batch::BOS;
 use crate::engine::{Around, Engine, Noise, Tokens};
 use crate::model::Model;
+use crate::params::Linear;
 use crate::plan::{Arena, EndActs, NormActs, Plan};
 use crate::{Error, Norm};
 use noam_kernels::attention::{Dims, Mask};
@@ -149,9 +150,8 @@ impl<'m, D: Device> Steps<'m, D> {
                 let [qkv, cache, heads] = d.split_acts(e.arena, spans);
                 d.cached_attention(cache_dims, nh, at, d.read_act(qkv), cache, heads)?;
             }
-            e.linear(places.heads, layer.attention.out, n, at_work.sum)?;
             let like = e.decoder_around(i, 0);
-            at_work.end(&mut e, like, n)?;
+            at_work.end(&mut e, places.heads, layer.attention.out, like, n)?;
 
             let q = places.qkv.first(n * c);
             e.linear(at_work.x, layer.cross.q, n, q)?;
@@ -165,14 +165,12 @@ impl<'m, D: Device> Steps<'m, D> {
                 let [lse] = d.split(e.stats, [places.lse]);
                 d.cross_attention(attention, d.read_act(q), d.read_act(kv), heads, lse)?;
             }
-            e.linear(places.heads, layer.cross.out, n, at_work.sum)?;
             let like = e.decoder_around(i, 1);
-            at_work.end(&mut e, like, n)?;
+            at_work.end(&mut e, places.heads, layer.cross.out, like, n)?;
 
-            e.linear_then(at_work.x, layer.feed_forward.up, n, Epilogue::BiasRelu, places.hidden)?;
-            e.linear(places.hidden, layer.feed_forward.down, n, at_work.sum)?;
+            e.linear_relu_dropout(at_work.x, layer.feed_forward.up, n, Dropout::NONE, places.hidden)?;
             let like = e.decoder_around(i, 2);
-            at_work.end(&mut e, like, n)?;
+            at_work.end(&mut e, places.hidden, layer.feed_forward.down, like, n)?;
         }
         {
             let [x, logits] = d.split_acts(e.arena, [at_work.x, places.logits]);
@@ -224,10 +222,17 @@ impl AtWork {
         NormActs { y, mean: self.mean, rstd: self.rstd }
     }
 
-    /// The end of a sublayer whose output is in `sum`; `like` says which norm it is in training.
-    fn end<D: Device>(&mut self, e: &mut Engine<'_, D>, like: Around, n: usize) -> Result<(), Error> {
+    /// The end of a sublayer: its last linear layer, which reads `inner`, and a norm; `like` says which in training.
+    fn end<D: Device>(
+        &mut self,
+        e: &mut Engine<'_, D>,
+        inner: Span,
+        layer: Linear,
+        like: Around,
+        n: usize,
+    ) -> Result<(), Error> {
         let around = Around { x: self.x, stream: self.stream, n, ..like };
-        e.end(around, EndActs { sum: self.sum, norm: self.acts(self.y) })?;
+        e.end(inner, layer, around, EndActs { sum: self.sum, norm: self.acts(self.y) })?;
         std::mem::swap(&mut self.x, &mut self.y);
         std::mem::swap(&mut self.stream, &mut self.sum);
         Ok(())

@@ -108,12 +108,13 @@ fn halves(vocab_size: usize, sentences: usize, (s, t): (usize, usize)) -> [Sente
 }
 
 #[test]
-fn two_micro_batches_of_whole_chunks_are_one_batch_bit_for_bit() {
-    // Every sum over rows is a chain that goes on where the first micro-batch left it, or adds partial sums of 32 rows in
-    // order. So with a multiple of 32 rows a micro-batch, and each embedding matrix with one use, nothing is regrouped.
+fn two_micro_batches_of_whole_blocks_are_one_batch_bit_for_bit() {
+    // Every sum over rows is a chain that goes on where the first micro-batch left it, or adds partial sums of 32 rows, or
+    // 1024, in order. So with a multiple of 1024 rows a micro-batch, and each embedding matrix with one use, nothing is
+    // regrouped.
     for norm in [Norm::Post, Norm::Pre] {
         let config = plain(Config { embeddings: Embeddings::Separate, ..config(norm) });
-        let [first, second, both] = halves(config.vocab_size, 4, (16, 24));
+        let [first, second, both] = halves(config.vocab_size, 64, (16, 32));
         let (got, want) = (gradients(&config, &[&first, &second]), gradients(&config, &[&both]));
         assert!(got.0.iter().zip(&want.0).all(|(a, b)| a.to_bits() == b.to_bits()), "{norm:?}");
         // 24-bit losses of like size: their sum in f64 is exact in any order.

@@ -6,8 +6,8 @@ use crate::attention::{self, Decode, Gradients, Inputs, Rows, Saved};
 use crate::buffer::Buffer;
 use crate::device::profile::{Op, OpTime};
 use crate::device::{
-    Attention, Cache, Device, Embedding, LinearSizes, Moving, Norm, NormGradients, NormInput, NormOutput, Optimized,
-    Precision, Scaling, Span, Targets,
+    Attention, Cache, Device, Embedding, Linear, LinearSizes, Moving, Norm, NormGradients, NormInput, NormOutput,
+    Optimized, Precision, Scaling, Span, SublayerEnd, Targets,
 };
 use crate::dropout::{self, Dropout};
 use crate::error::{check_len, product};
@@ -23,6 +23,18 @@ fn affine<'a>(norm: &Norm<&'a [f32]>) -> Affine<'a> {
 fn norm_input<'a>(input: &NormInput<&'a [f32], &'a [f32]>) -> layer_norm::Backward<'a> {
     let NormInput { dy, sum, mean, rstd, gamma } = *input;
     layer_norm::Backward { dy, sum, mean, rstd, gamma }
+}
+
+impl Cpu {
+    fn linear(
+        &self,
+        Linear { sizes: LinearSizes { rows, d_out, d_in }, x, w, packed, .. }: Linear<&[f32], &[f32], &Packed, &[f32]>,
+        epilogue: Epilogue<&[f32]>,
+        y: &mut [f32],
+    ) -> Result<(), Error> {
+        let w = packed.map_or(Rhs::Transposed(w), Rhs::Packed);
+        self.matmul(Shape { m: rows, n: d_out, k: d_in }, Lhs::Rows(x), w, Start::Zero, epilogue, y)
+    }
 }
 
 impl Device for Cpu {
@@ -210,8 +222,30 @@ impl Device for Cpu {
         })
     }
 
-    fn dropout(&self, x: &mut [f32], c: usize, dropout: Dropout) -> Result<(), Error> {
-        self.timed(Op::Dropout, || dropout::apply(x, c, dropout))
+    fn linear_relu_dropout(
+        &self,
+        linear: Linear<&[f32], &[f32], &Packed, &[f32]>,
+        dropout: Dropout,
+        y: &mut [f32],
+    ) -> Result<(), Error> {
+        self.linear(linear, Epilogue::BiasRelu(linear.bias), y)?;
+        if !dropout.is_active() {
+            return Ok(());
+        }
+        self.timed(Op::Dropout, || dropout::apply(y, linear.sizes.d_out, dropout))
+    }
+
+    fn linear_norm(
+        &self,
+        linear: Linear<&[f32], &[f32], &Packed, &[f32]>,
+        end: SublayerEnd<&[f32], &mut [f32], &[f32], &mut [f32]>,
+    ) -> Result<(), Error> {
+        let SublayerEnd { residual, sum, dropout, norm, out: NormOutput { y, mean, rstd } } = end;
+        self.linear(linear, Epilogue::Bias(linear.bias), sum)?;
+        self.timed(Op::LayerNormForward, || {
+            let out = layer_norm::Output { y, mean, rstd };
+            layer_norm::residual_forward(residual, sum, dropout, affine(&norm), norm.eps, out)
+        })
     }
 
     fn embedding_forward(
@@ -263,21 +297,6 @@ impl Device for Cpu {
             self.with_floats(layer_norm::scratch_len(input.mean.len(), input.gamma.len()), |scratch| {
                 layer_norm::backward(norm_input(&input), write, out, scratch)
             })
-        })
-    }
-
-    fn residual_layer_norm(
-        &self,
-        x: &[f32],
-        sum: &mut [f32],
-        dropout: Dropout,
-        norm: Norm<&[f32]>,
-        out: NormOutput<&mut [f32], &mut [f32]>,
-    ) -> Result<(), Error> {
-        self.timed(Op::LayerNormForward, || {
-            let NormOutput { y, mean, rstd } = out;
-            let out = layer_norm::Output { y, mean, rstd };
-            layer_norm::residual_forward(x, sum, dropout, affine(&norm), norm.eps, out)
         })
     }
 

@@ -13,7 +13,7 @@ pub use memory::{Act, ActMut, Activations, Parameters};
 
 use super::Precision;
 use crate::cuda::{Buffer, Fill, Queue, View, ViewMut};
-use crate::{Error, attention, cross_entropy, dropout, embedding, grad_norm, layer_norm, matmul, top_k};
+use crate::{Error, attention, cross_entropy, embedding, grad_norm, layer_norm, matmul, top_k};
 use cudarc::driver::{DeviceRepr, ValidAsZeroBits};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -34,7 +34,6 @@ struct Shared {
     attention: Once<attention::cuda::Kernels>,
     decode: Once<attention::decode_cuda::Kernels>,
     cross_entropy: Once<cross_entropy::cuda::Kernels>,
-    dropout: Once<dropout::cuda::Kernels>,
     embedding: Once<embedding::cuda::Kernels>,
     fill: Once<Fill>,
     grad_norm: Once<grad_norm::cuda::Kernels>,
@@ -126,7 +125,6 @@ impl Cuda {
                 attention: Once::new(),
                 decode: Once::new(),
                 cross_entropy: Once::new(),
-                dropout: Once::new(),
                 embedding: Once::new(),
                 fill: Once::new(),
                 grad_norm: Once::new(),
@@ -170,7 +168,6 @@ kernels! {
     attention: attention::cuda::Kernels,
     decode: attention::decode_cuda::Kernels,
     cross_entropy: cross_entropy::cuda::Kernels,
-    dropout: dropout::cuda::Kernels,
     embedding: embedding::cuda::Kernels,
     fill: Fill,
     grad_norm: grad_norm::cuda::Kernels,

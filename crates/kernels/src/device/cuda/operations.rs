@@ -8,14 +8,14 @@ use crate::adam::{self, Gradients as After, Outcome};
 use crate::attention::cuda as attention;
 use crate::cuda::{Bf16, Buffer, Element, F16, Indices, View, ViewMut};
 use crate::device::{
-    Attention, Cache, Device, Embedding, LinearSizes, Moving, Norm, NormGradients, NormInput, NormOutput, OpTime,
-    Optimized, Precision, Scaling, Span, Targets,
+    Attention, Cache, Device, Embedding, Linear, LinearSizes, Moving, Norm, NormGradients, NormInput, NormOutput,
+    OpTime, Optimized, Precision, Scaling, Span, SublayerEnd, Targets,
 };
 use crate::dropout::Dropout;
 use crate::error::check_len;
 use crate::layer_norm::Write;
 use crate::layer_norm::cuda as norm;
-use crate::matmul::{Epilogue, Lhs, Rhs, Shape, Start};
+use crate::matmul::{Epilogue, Lhs, Rhs, Shape, Start, cuda as matmul};
 use crate::{Error, embedding, grad_norm, layer_norm, top_k};
 use noam_schedule::Schedule;
 
@@ -246,8 +246,28 @@ impl Device for Cuda {
         typed!(self, T => self.matmul()?.linear_gradients(self.queue(), sizes, dy.of::<T>(), x.of(), dw, db))
     }
 
-    fn dropout(&self, x: ActMut<'_>, c: usize, dropout: Dropout) -> Result<(), Error> {
-        typed!(self, T => self.dropout()?.apply(self.queue(), x.of::<T>(), c, dropout))
+    fn linear_relu_dropout(
+        &self,
+        linear: Linear<Act<'_>, Act<'_>, &Activations, View<'_>>,
+        dropout: Dropout,
+        y: ActMut<'_>,
+    ) -> Result<(), Error> {
+        let kernels = self.matmul()?;
+        typed!(self, T => kernels.linear_relu_dropout(self.queue(), linear_of::<T>(linear), dropout, y.of()))
+    }
+
+    fn linear_norm(
+        &self,
+        linear: Linear<Act<'_>, Act<'_>, &Activations, View<'_>>,
+        end: SublayerEnd<Act<'_>, ActMut<'_>, View<'_>, ViewMut<'_>>,
+    ) -> Result<(), Error> {
+        let SublayerEnd { residual, sum, dropout, norm, out } = end;
+        let (kernels, affine, eps) = (self.matmul()?, affine(&norm), norm.eps);
+        typed!(self, T => {
+            let (residual, sum, out) = (residual.of::<T>(), sum.of(), output(out));
+            let end = matmul::SublayerEnd { residual, dropout, affine, eps, sum, out };
+            kernels.linear_norm(self.queue(), linear_of(linear), end)
+        })
     }
 
     fn embedding_forward(
@@ -301,21 +321,6 @@ impl Device for Cuda {
         let scratch = grown(self.queue(), &mut scratch.floats, len)?;
         let kernels = self.layer_norm()?;
         typed!(self, T => kernels.backward(self.queue(), backward::<T>(input), write, gradients(out), scratch))
-    }
-
-    fn residual_layer_norm(
-        &self,
-        x: Act<'_>,
-        sum: ActMut<'_>,
-        dropout: Dropout,
-        norm: Norm<View<'_>>,
-        out: NormOutput<ActMut<'_>, ViewMut<'_>>,
-    ) -> Result<(), Error> {
-        let kernels = self.layer_norm()?;
-        let (affine, eps) = (affine(&norm), norm.eps);
-        typed!(self, T => {
-            kernels.residual_forward(self.queue(), x.of::<T>(), sum.of(), dropout, affine, eps, output(out))
-        })
     }
 
     fn residual_layer_norm_backward(
@@ -548,6 +553,13 @@ impl Device for Cuda {
         }
         adam.outcome()
     }
+}
+
+/// A linear layer's operands; packed weights are a copy.
+fn linear_of<'a, T: Element>(
+    Linear { sizes, x, w, bias, .. }: Linear<Act<'a>, Act<'a>, &'a Activations, View<'a>>,
+) -> matmul::Linear<'a, T> {
+    matmul::Linear { sizes, x: x.of(), w: w.of(), bias }
 }
 
 /// A packed weight is a copy as it is.

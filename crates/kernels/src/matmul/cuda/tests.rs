@@ -2,6 +2,7 @@
 
 mod gradients;
 mod half;
+mod linear;
 
 use super::tile::WHOLE;
 use super::{End, Kernels, LAYOUTS};
@@ -245,7 +246,7 @@ fn counts<T: Element, C: Element>(tiles: &[super::Tile]) {
             for ends in ENDS {
                 let run = || drop(case.run((&queue, &kernels), Some(index), layout, Start::Accumulate, ends));
                 let Some(launch) = counted(run) else { return };
-                assert_eq!(launch.kernel, format!("matmul_{}_{}_{}", LAYOUTS[layout], tile.name, T::NAME));
+                assert_eq!(launch.kernel, format!("{}_{}_{}", LAYOUTS[layout], tile.name, T::NAME));
                 let memory = &launch.counters.memory;
                 assert_eq!(memory.shared().excessive_wavefronts(), 0, "{} {ends:?}", launch.kernel);
                 assert_eq!(memory.global().excessive_sectors(), 0, "{} {ends:?}", launch.kernel);
