@@ -425,7 +425,8 @@ impl<D: Device> Training<D> {
         let state =
             Optimized { params: &mut self.model.params, grads: &mut self.grads, m: &mut self.m, v: &mut self.v };
         let scaling = Scaling { unscale, max_norm };
-        let (grad_norm, outcome) = self.model.device.adam_update(&mut self.adam, schedule, scaling, state)?;
+        let (graphs, adam) = (&mut self.graphs, &mut self.adam);
+        let (grad_norm, outcome) = self.model.device.adam_update(graphs, adam, schedule, scaling, state)?;
         let loss = self.losses()?;
         (self.read, self.unread) = (0.0, 0);
         if let Some(scale) = &mut self.loss_scale {

@@ -311,9 +311,19 @@ impl<T: DeviceRepr> ViewMut<'_, T> {
         if self.len == 0 {
             return Ok(());
         }
+        // SAFETY: the driver has read pageable memory, which `values` is, when the call returns.
+        unsafe { self.enqueue_write(values) }
+    }
+
+    /// Enqueues a copy from the host, of as many values as the view has.
+    ///
+    /// # Safety
+    /// If `values` are in pinned memory, nobody may write or free them until the stream has made the copy.
+    pub(super) unsafe fn enqueue_write(&mut self, values: &[T]) -> Result<(), Error> {
+        check_len(OP, "values", "(view)", values.len(), self.len)?;
         self.stream().context().bind_to_thread().map_err(driver(OP, "copying to the device"))?;
-        // SAFETY: the view's memory is an allocation that its buffer keeps alive, of at least as many bytes as `values`,
-        // on the context just bound, and borrowed mutably. The driver has read pageable memory when the call returns.
+        // SAFETY: the view's memory is an allocation that its buffer keeps alive, of as many bytes as `values`, on the
+        // context just bound, and borrowed mutably. The caller sees to `values`.
         unsafe { cudarc::driver::result::memcpy_htod_async(self.address, values, self.stream().cu_stream()) }
             .map_err(driver(OP, "copying to the device"))
     }
@@ -330,55 +340,4 @@ fn check_allocation(
     }
     queue.keep(allocation);
     Ok(())
-}
-
-/// 32-bit indices on the device, with the host's copy, by which they are checked before a launch.
-#[derive(Debug)]
-pub struct Indices {
-    device: Buffer<u32>,
-    host: Vec<u32>,
-}
-
-impl Indices {
-    /// None, with room for `capacity`.
-    ///
-    /// # Errors
-    /// [`Error::Driver`] if the device has no room.
-    pub fn new(queue: &super::Queue, capacity: usize) -> Result<Self, Error> {
-        Ok(Indices { device: Buffer::zeros(queue, capacity)?, host: Vec::with_capacity(capacity) })
-    }
-
-    /// These.
-    ///
-    /// # Errors
-    /// [`Error::Driver`] if the device has no room.
-    pub fn from_host(queue: &super::Queue, values: &[u32]) -> Result<Self, Error> {
-        let mut indices = Indices::new(queue, values.len())?;
-        indices.set(queue, values)?;
-        Ok(indices)
-    }
-
-    /// Replaces them; allocates only to grow.
-    ///
-    /// # Errors
-    /// [`Error::Driver`] if the device has no room, or the copy fails.
-    pub fn set(&mut self, queue: &super::Queue, values: &[u32]) -> Result<(), Error> {
-        if values.len() > self.device.len() {
-            self.device = Buffer::zeros(queue, values.len())?;
-        }
-        self.device.view_mut().split([(0, values.len())])[0].write(values)?;
-        self.host.clear();
-        self.host.extend_from_slice(values);
-        Ok(())
-    }
-
-    /// The host's copy.
-    pub fn host(&self) -> &[u32] {
-        &self.host
-    }
-
-    /// The device's.
-    pub fn view(&self) -> View<'_, u32> {
-        self.device.view().part(0, self.host.len())
-    }
 }

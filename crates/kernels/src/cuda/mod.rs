@@ -16,16 +16,18 @@ pub mod devices;
 mod dropout;
 mod element;
 mod fill;
+mod indices;
 mod queue;
 #[cfg(test)]
 mod tests;
 mod timer;
 
-pub use buffer::{Buffer, Indices, View, ViewMut};
+pub use buffer::{Buffer, View, ViewMut};
 pub(crate) use by_element::ByElement;
 pub use dropout::DropoutWords;
 pub use element::{Bf16, Element, F16};
 pub use fill::Fill;
+pub use indices::Indices;
 pub use queue::{Graph, Module, Queue};
 pub use timer::Timer;
 

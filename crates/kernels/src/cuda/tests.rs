@@ -129,6 +129,16 @@ fn memory_is_copied_split_and_read() {
         indices.view().read(&mut device).unwrap();
         assert_eq!((indices.host(), &device[..]), (values, values));
     }
+    // Several in a row: each waits for its place in pinned memory.
+    for count in 0..9 {
+        indices.set(&queue, &vec![count; count as usize]).unwrap();
+    }
+    let mut last = [0; 8];
+    indices.view().read(&mut last).unwrap();
+    assert_eq!(last, [8; 8]);
+    let error = indices.set(&Queue::new(0).unwrap(), &[1]).unwrap_err();
+    assert!(matches!(error, Error::Queue { arg: "indices", .. }), "{error}");
+    assert_eq!(indices.host(), [8; 8]);
 }
 
 #[test]

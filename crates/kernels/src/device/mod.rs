@@ -344,9 +344,11 @@ pub trait Device: Debug + Send {
     /// Updates that have changed parameters so far.
     fn updates(&self, adam: &Self::Adam) -> u64;
     /// [`crate::grad_norm`] of the gradients, then [`crate::adam`]: one update, or a skipped one. The gradients are zero
-    /// afterwards. Returns the norm of the unscaled gradients, before clipping, and what was done.
+    /// afterwards. Returns the norm of the unscaled gradients, before clipping, and what was done. `graphs` is for this
+    /// optimiser and this state alone.
     fn adam_update<S: Schedule + ?Sized>(
         &self,
+        graphs: &mut Self::Graphs,
         adam: &mut Self::Adam,
         schedule: &S,
         scaling: Scaling,

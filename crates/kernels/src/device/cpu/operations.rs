@@ -524,6 +524,7 @@ impl Device for Cpu {
 
     fn adam_update<S: Schedule + ?Sized>(
         &self,
+        _: &mut (),
         adam: &mut Adam,
         schedule: &S,
         scaling: Scaling,

@@ -531,6 +531,7 @@ impl Device for Cuda {
 
     fn adam_update<S: Schedule + ?Sized>(
         &self,
+        graphs: &mut Graphs,
         adam: &mut CudaAdam,
         schedule: &S,
         scaling: Scaling,
@@ -538,19 +539,23 @@ impl Device for Cuda {
     ) -> Result<(f64, Outcome), Error> {
         let Optimized { params: Parameters { values, copy }, grads, m, v } = state;
         let Scaling { unscale, max_norm } = scaling;
+        let (kernels, queue) = (self.grad_norm()?, self.queue());
         let Scratch { doubles, words, unscale: known, .. } = &mut *self.scratch();
-        let sums = grown(self.queue(), doubles, grad_norm::cuda::scratch_len(grads.len()))?;
+        let mut sums = grown(queue, doubles, grad_norm::cuda::scratch_len(grads.len()))?;
         adam.prepare(schedule)?;
         let unscale = known.set(unscale)?;
-        self.grad_norm()?.clip(self.queue(), grads.view(), max_norm, Some(unscale), sums, words.view_mut())?;
-        let state = CudaState { params: values.view_mut(), grads: grads.view_mut(), m: m.view_mut(), v: v.view_mut() };
-        match copy {
-            Some(copy) => typed!(self, T => {
-                let copy = copy.view_mut().of::<T>();
-                adam.enqueue_with_copy(self.queue(), &words.view(), After::Clear, state, copy)
-            })?,
-            None => adam.enqueue(self.queue(), &words.view(), After::Clear, state)?,
-        }
+        graphs.replay(queue, &[max_norm.to_bits()], || {
+            kernels.clip(queue, grads.view(), max_norm, Some(unscale), sums.reborrow(), words.view_mut())?;
+            let [params, grads, m, v] = [&mut *values, grads, m, v].map(Buffer::view_mut);
+            let state = CudaState { params, grads, m, v };
+            match copy {
+                Some(copy) => typed!(self, T => {
+                    let copy = copy.view_mut().of::<T>();
+                    adam.enqueue_with_copy(queue, &words.view(), After::Clear, state, copy)
+                }),
+                None => adam.enqueue(queue, &words.view(), After::Clear, state),
+            }
+        })?;
         adam.outcome()
     }
 }
