@@ -40,6 +40,11 @@ impl LossScale {
         self.good
     }
 
+    /// Whether it can be halved: gradients that are not finite may be for want of that.
+    pub fn can_fall(&self) -> bool {
+        self.scale > LossScale::LIMITS[0]
+    }
+
     /// Learns whether an update's gradients were finite.
     pub fn observe(&mut self, finite: bool) {
         let [least, most] = LossScale::LIMITS;
@@ -101,10 +106,12 @@ mod tests {
     #[test]
     fn it_stays_within_its_limits() {
         let mut scale = LossScale::default();
+        let mut falls = 0;
         for _ in 0..40 {
+            falls += i32::from(scale.can_fall());
             scale.observe(false);
         }
-        assert_eq!(scale.scale(), 1.0);
+        assert_eq!((scale.scale(), falls), (1.0, 16));
         for _ in 0..40 * LossScale::INTERVAL {
             scale.observe(true);
         }

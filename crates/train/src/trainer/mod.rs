@@ -7,7 +7,7 @@
 //! A run that is told to stop finishes its step, saves a checkpoint and comes back; a validation it is in is broken off and
 //! made again after the resume. A loss, parameter or moment that is not finite ends the run with an error, and what it has
 //! touched is never saved. An update whose gradients' norm is not finite is skipped: it has no step, and the next batch takes
-//! its place; [`MAX_SKIPPED`] in a row end the run.
+//! its place; [`MAX_SKIPPED`] in a row end the run, not counting those by which a scale of the loss falls.
 //!
 //! # Full tests
 //! `NOAM_FULL_TESTS=1 cargo test --release -p noam-train trainer` stops at every step instead of some.
@@ -42,7 +42,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// Updates skipped in a row that end a run.
+/// Updates skipped in a row that end a run. In f16 those count that were skipped with the least scale of the loss.
 pub const MAX_SKIPPED: u64 = 10;
 
 /// How a call of [`Trainer::run`] ended.

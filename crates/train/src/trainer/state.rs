@@ -24,7 +24,7 @@ pub struct State {
     pub tokens: u64,
     /// Milliseconds of training, validations and checkpoints included.
     pub elapsed_ms: u64,
-    /// Updates skipped in a row, up to now.
+    /// Updates skipped in a row, up to now, as [`MAX_SKIPPED`](super::MAX_SKIPPED) counts.
     pub skipped: u64,
     /// The step of the last validation; 0 before the first.
     pub validated: u64,

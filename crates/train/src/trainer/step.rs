@@ -71,6 +71,8 @@ impl<D: Device> Trainer<'_, D> {
             0.0 => f64::INFINITY,
             norm => norm,
         };
+        // Too large a scale of the loss may be all that is wrong with the gradients; it falls by skipped updates.
+        let falls = self.training.loss_scale().is_some_and(|scale| scale.can_fall());
         let update = self.training.update(&guided, clip)?;
         self.profile.updates += passed.elapsed();
         let loss = update.loss / tokens as f64;
@@ -106,13 +108,15 @@ impl<D: Device> Trainer<'_, D> {
                 Err(Error::Poisoned { step: step.get(), what: self.first_not_finite()? })
             }
             Outcome::Skipped { norm } => {
-                self.state.skipped += 1;
+                self.state.skipped += u64::from(!falls);
                 let record = Record::Skipped { step: attempt, loss: Number(loss), grad_norm: Number(norm) };
                 self.metrics.write(self.storage, &record)?;
                 let count = self.state.skipped;
-                observer.on_message(&format!(
-                    "step {attempt}: skipped, the gradients' norm is {norm} ({count} in a row; the run ends at {MAX_SKIPPED})"
-                ));
+                let then = match self.training.loss_scale() {
+                    Some(scale) if falls => format!("the loss is scaled by {} from now on", scale.scale()),
+                    _ => format!("{count} in a row; the run ends at {MAX_SKIPPED}"),
+                };
+                observer.on_message(&format!("step {attempt}: skipped, the gradients' norm is {norm} ({then})"));
                 if count >= MAX_SKIPPED {
                     self.metrics.flush(self.storage, true)?;
                     return Err(Error::Skipped { count, norm, step: attempt });
