@@ -1,4 +1,4 @@
-//! The types that a tensor's values have on a device: f32, bf16, f16.
+//! The types that a tensor's values have on a device: f32, bf16, f16, and f32 that products round.
 
 use cudarc::driver::{DeviceRepr, ValidAsZeroBits};
 use std::fmt::Debug;
@@ -8,7 +8,7 @@ mod sealed {
 }
 use sealed::Sealed;
 
-/// A value of a tensor on the device. Sealed: kernels exist for these three types, and are found by `NAME`.
+/// A value of a tensor on the device. Sealed: kernels exist for these types, and are found by `NAME`.
 pub trait Element:
     Sealed + DeviceRepr + ValidAsZeroBits + Copy + Default + PartialEq + Debug + Send + Sync + 'static
 {
@@ -20,6 +20,10 @@ pub trait Element:
     fn to_f32(self) -> f32;
     /// Its bits, the lower 16 for a type of 16.
     fn bits(self) -> u32;
+    /// What matrix products take it for when they multiply: its value, but for [`Tf32`].
+    fn factor(self) -> f32 {
+        self.to_f32()
+    }
 }
 
 impl Sealed for f32 {}
@@ -34,6 +38,37 @@ impl Element for f32 {
     }
     fn bits(self) -> u32 {
         self.to_bits()
+    }
+}
+
+/// An f32 that matrix products round as they multiply, to the eleven bits of precision that tensor cores take of a tf32. To
+/// all other kernels it is an f32.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[repr(transparent)]
+pub struct Tf32(pub f32);
+
+// SAFETY: an f32.
+unsafe impl DeviceRepr for Tf32 {}
+// SAFETY: zero bits are 0.
+unsafe impl ValidAsZeroBits for Tf32 {}
+
+impl Sealed for Tf32 {}
+
+impl Element for Tf32 {
+    const NAME: &'static str = "tf32";
+    fn from_f32(x: f32) -> Self {
+        Tf32(x)
+    }
+    fn to_f32(self) -> f32 {
+        self.0
+    }
+    fn bits(self) -> u32 {
+        self.0.to_bits()
+    }
+    /// To nearest, ties away from zero: half of the last bit that is left is added to the magnitude, and what is beyond that
+    /// bit cut off. A carry beyond the largest value makes infinity.
+    fn factor(self) -> f32 {
+        if self.0.is_finite() { f32::from_bits((self.0.to_bits() + 0x1000) & !0x1fff) } else { self.0 }
     }
 }
 

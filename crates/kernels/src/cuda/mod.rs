@@ -25,7 +25,7 @@ mod timer;
 pub use buffer::{Buffer, View, ViewMut};
 pub(crate) use by_element::ByElement;
 pub use dropout::DropoutWords;
-pub use element::{Bf16, Element, F16};
+pub use element::{Bf16, Element, F16, Tf32};
 pub use fill::Fill;
 pub use indices::Indices;
 pub use queue::{Graph, Module, Queue};

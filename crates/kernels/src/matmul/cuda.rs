@@ -1,5 +1,6 @@
-//! Matrix products on a CUDA device: in f32 the bits of the CPU's, by `matmul.cu`; of bf16 and f16 on tensor cores,
-//! with sums in f32, by `matmul_16.cu`. Linear layers with what follows them are in `linear.cu` and `linear_16.cu`.
+//! Matrix products on a CUDA device: in f32 the bits of the CPU's, by `matmul.cu`; on tensor cores, with sums in f32, of
+//! bf16 and f16 by `matmul_16.cu`, and of f32 rounded to tf32 by `matmul_tf32.cu`. Linear layers with what follows them are in
+//! `linear.cu`, `linear_16.cu` and `linear_tf32.cu`.
 
 mod linear;
 #[cfg(test)]
@@ -27,7 +28,7 @@ const LAYOUTS: [&str; 4] = ["matmul_nn", "matmul_nt", "matmul_tn", "matmul_tt"];
 /// The kernels of matrix products.
 #[derive(Debug)]
 pub struct Kernels {
-    products: ByElement<Family>,
+    products: Families,
     followed: Followed,
 }
 
@@ -63,6 +64,28 @@ impl Family {
     }
 }
 
+/// Those of every type.
+#[derive(Debug)]
+struct Families {
+    stored: ByElement<Family>,
+    tf32: Family,
+}
+
+impl Families {
+    /// From the modules of f32, of 16 bits, and of tf32.
+    fn load([whole, half, tf32]: [&Module; 3], prefixes: &[&str]) -> Result<Self, Error> {
+        let stored = ByElement::load(|name| match name {
+            "f32" => Family::load(whole, prefixes, name, &tile::WHOLE),
+            _ => Family::load(half, prefixes, name, &tile::HALF),
+        })?;
+        Ok(Families { stored, tf32: Family::load(tf32, prefixes, "tf32", &tile::TF32)? })
+    }
+
+    fn of<T: Element>(&self) -> &Family {
+        if T::NAME == "tf32" { &self.tf32 } else { self.stored.of::<T>() }
+    }
+}
+
 /// A dimension as kernels take it: rounded up to whole tiles it must fit 32 bits, signed.
 fn size(what: &'static str, got: usize) -> Result<i32, Error> {
     const LIMIT: i32 = i32::MAX - 128;
@@ -82,17 +105,15 @@ impl Kernels {
     pub fn load(queue: &Queue) -> Result<Self, Error> {
         let whole = queue.load(OP, include_str!("matmul.ptx"))?;
         let half = queue.load(OP, include_str!("matmul_16.ptx"))?;
-        let products = ByElement::load(|name| match name {
-            "f32" => Family::load(&whole, &LAYOUTS, name, &tile::WHOLE),
-            _ => Family::load(&half, &LAYOUTS, name, &tile::HALF),
-        })?;
-        Ok(Kernels { products, followed: Followed::load(queue)? })
+        let tf32 = queue.load(OP, include_str!("matmul_tf32.ptx"))?;
+        Ok(Kernels { products: Families::load([&whole, &half, &tf32], &LAYOUTS)?, followed: Followed::load(queue)? })
     }
 
     /// [`matmul`](super::matmul) of device memory. `b` may be packed: that is its (N, K) as it is.
     ///
     /// In f32 the bits are the same. In 16 bits sums are f32 in the hardware's order, which may truncate: at most
-    /// K 2^-23 Σ|A·B| off. The present C is added to the sum, then comes the epilogue, in f32, then one rounding.
+    /// K 2^-23 Σ|A·B| off. The present C is added to the sum, then comes the epilogue, in f32, then one rounding. Of
+    /// [`Tf32`](crate::cuda::Tf32) so are the sums, of A and B rounded; C, bias and activations are f32 as they are.
     ///
     /// # Errors
     /// As there; [`Error::Queue`] for memory of another queue; [`Error::Size`] for a dimension near 2^31 or more;
@@ -218,12 +239,12 @@ impl Kernels {
         if m == 0 || n == 0 {
             return Ok(());
         }
-        let (family, layout) = match &end {
+        let (families, layout) = match &end {
             End::Epilogue(_) | End::ColumnSums(_) => (&self.products, 2 * a_transposed + b_transposed),
             End::Dropped(..) => (&self.followed.dropped, 0),
             End::Normalized(..) => (&self.followed.normalized, 0),
         };
-        let family = family.of::<T>();
+        let family = families.of::<T>();
         let index = tile.unwrap_or_else(|| Tile::of(family.tiles, shape, queue.multiprocessors() as usize));
         let tile = &family.tiles[index];
         let (rows, columns) = tile.counts(shape);
@@ -242,7 +263,7 @@ impl Kernels {
             End::ColumnSums(sums) => (4, *sums.pointer(), 1.0),
             End::Dropped(bias, _) | End::Normalized(bias, _) => (0, *bias.pointer(), 1.0),
         };
-        let (c_is_f32, accumulate) = (i32::from(C::NAME == "f32"), i32::from(start == Start::Accumulate));
+        let (c_is_f32, accumulate) = (i32::from(size_of::<C>() == 4), i32::from(start == Start::Accumulate));
         let function = &family.functions[layout * family.tiles.len() + index];
         let mut args = queue.stream().launch_builder(function);
         args.arg(c.pointer()).arg(a.pointer()).arg(b.pointer()).arg(&other).arg(&m).arg(&n).arg(&k);

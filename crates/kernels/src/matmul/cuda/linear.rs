@@ -1,8 +1,8 @@
 //! A linear layer and what follows it, by one launch: dropout behind the ReLU, or the end of a sublayer.
 
-use super::{End, Family, Kernels, OP, Shape, Start, tile};
+use super::{End, Families, Kernels, OP, Shape, Start};
 use crate::Error;
-use crate::cuda::{Buffer, ByElement, Element, Queue, View, ViewMut};
+use crate::cuda::{Buffer, Element, Queue, View, ViewMut};
 use crate::device::LinearSizes;
 use crate::dropout::Dropout;
 use crate::error::check_len;
@@ -46,25 +46,22 @@ pub struct SublayerEnd<'a, T = f32> {
 /// The kernels with what follows, loaded.
 #[derive(Debug)]
 pub(super) struct Followed {
-    pub dropped: ByElement<Family>,
-    pub normalized: ByElement<Family>,
+    pub dropped: Families,
+    pub normalized: Families,
     /// Tiles of each row of tiles that are finished: all 0 between launches.
     pub arrived: Buffer<u32>,
 }
 
 impl Followed {
     pub(super) fn load(queue: &Queue) -> Result<Self, Error> {
-        let whole = queue.load(OP, include_str!("../linear.ptx"))?;
-        let half = queue.load(OP, include_str!("../linear_16.ptx"))?;
-        let load = |prefix| {
-            ByElement::load(|name| match name {
-                "f32" => Family::load(&whole, &[prefix], name, &tile::WHOLE),
-                _ => Family::load(&half, &[prefix], name, &tile::HALF),
-            })
-        };
+        let modules = [
+            &queue.load(OP, include_str!("../linear.ptx"))?,
+            &queue.load(OP, include_str!("../linear_16.ptx"))?,
+            &queue.load(OP, include_str!("../linear_tf32.ptx"))?,
+        ];
         Ok(Followed {
-            dropped: load("linear_relu_dropout")?,
-            normalized: load("linear_norm")?,
+            dropped: Families::load(modules, &["linear_relu_dropout"])?,
+            normalized: Families::load(modules, &["linear_norm"])?,
             arrived: Buffer::zeros(queue, PANELS)?,
         })
     }

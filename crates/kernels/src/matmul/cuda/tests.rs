@@ -1,8 +1,10 @@
-//! In f32 the device's bits are the CPU's, whatever the tile, the storage and the alignment. `half.rs`: 16 bits.
+//! In f32 the device's bits are the CPU's, whatever the tile, the storage and the alignment. `half.rs`: 16 bits,
+//! `tf32.rs`: f32 rounded to tf32.
 
 mod gradients;
 mod half;
 mod linear;
+mod tf32;
 
 use super::tile::WHOLE;
 use super::{End, Kernels, LAYOUTS};

@@ -35,6 +35,9 @@ pub(super) const HALF: [Tile; 2] = [
     Tile { name: "medium", side: 64, threads: 256, shared_bytes: 4 * 2 * 64 * 64 * 2, tenths: 14, blocks: 1 },
 ];
 
+/// Those of `matmul_tf32.cu`: half as many terms of twice the size, and half as many multiply-adds a cycle.
+pub(super) const TF32: [Tile; 2] = HALF;
+
 impl Tile {
     /// How many rows and columns of tiles C is cut into.
     pub fn counts(&self, Shape { m, n, .. }: Shape) -> (usize, usize) {

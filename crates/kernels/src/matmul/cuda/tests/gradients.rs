@@ -3,7 +3,7 @@
 use super::super::{End, Kernels, tile};
 use super::{Operand, awkward};
 use crate::column_sum::{column_sum, scratch_len};
-use crate::cuda::{Bf16, Buffer, Element, F16, Queue};
+use crate::cuda::{Bf16, Buffer, Element, F16, Queue, Tf32};
 use crate::device::LinearSizes;
 use crate::matmul::{Epilogue, Lhs, Rhs, Shape, Start};
 use crate::testing::bits_but_nan;
@@ -90,6 +90,11 @@ fn one_launch_has_the_bits_of_two_in_16_bits() {
 }
 
 #[test]
+fn one_launch_has_the_bits_of_two_in_tf32_and_sums_what_is_not_rounded() {
+    same_bits::<Tf32>(&tile::TF32);
+}
+
+#[test]
 fn the_order_of_blocks_does_not_show() {
     let queue = device();
     let kernels = Kernels::load(&queue).unwrap();
@@ -122,6 +127,7 @@ fn no_bank_conflicts_and_dy_is_not_read_again() {
     }
     check::<f32>(&tile::WHOLE);
     check::<Bf16>(&tile::HALF);
+    check::<Tf32>(&tile::TF32);
 }
 
 #[test]

@@ -17,7 +17,7 @@ fn plain(len: usize, seed: u32) -> Vec<f32> {
 /// The relative error of rounding to T, and the absolute one where T has no smaller exponents left.
 fn rounding<T: Element>() -> (f64, f64) {
     match T::NAME {
-        "f32" => (U, 2f64.powi(-150)),
+        "f32" | "tf32" => (U, 2f64.powi(-150)),
         "bf16" => (2f64.powi(-8), 2f64.powi(-134)),
         _ => (2f64.powi(-11), 2f64.powi(-25)),
     }
@@ -33,8 +33,8 @@ impl<T: Element, C: Element> Case<T, C> {
         let Shape { m, n, k } = self.shape;
         let (mut sum, mut off) = (0.0, 0.0);
         for p in 0..k {
-            let a = self.a.host[if layout / 2 == 0 { i * k + p } else { p * m + i }].to_f32();
-            let b = self.b.host[if layout.is_multiple_of(2) { p * n + j } else { j * k + p }].to_f32();
+            let a = self.a.host[if layout / 2 == 0 { i * k + p } else { p * m + i }].factor();
+            let b = self.b.host[if layout.is_multiple_of(2) { p * n + j } else { j * k + p }].factor();
             let product = f64::from(a) * f64::from(b);
             sum += product;
             off += product.abs();
@@ -58,7 +58,7 @@ impl<T: Element, C: Element> Case<T, C> {
         (sum, off + relative * (sum.abs() + off) + absolute)
     }
 
-    fn check_bound(&self, device: (&Queue, &Kernels), tile: usize, layout: usize, start: Start, ends: Ends) {
+    pub(super) fn check_bound(&self, device: (&Queue, &Kernels), tile: usize, layout: usize, start: Start, ends: Ends) {
         let got = self.run(device, Some(tile), layout, start, ends);
         let n = self.shape.n;
         for (at, &got) in got.iter().enumerate() {
