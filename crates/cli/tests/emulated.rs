@@ -37,10 +37,10 @@ fn a_rate_that_is_learned_is_learned_alike() {
 }
 
 #[test]
-fn a_run_in_16_bits_goes_on_from_its_checkpoint_and_may_change_its_precision() {
+fn a_run_in_another_precision_goes_on_from_its_checkpoint_and_may_change_it() {
     let place = Place::new();
     let steps = |n| format!("--max-steps {n}");
-    for (run, precision) in [("bf16", "bf16"), ("f16", "f16")] {
+    for (run, precision) in [("bf16", "bf16"), ("f16", "f16"), ("tf32", "tf32")] {
         let start = format!("train --config micro.toml {SHORT} --device emulated --precision {precision}");
         place.done(&format!("{start} --run {run}-whole {}", steps(6)));
         place.done(&format!("{start} --run {run} {}", steps(3)));
@@ -65,7 +65,7 @@ fn a_run_in_16_bits_goes_on_from_its_checkpoint_and_may_change_its_precision() {
     let stderr = place.fails("train --config micro.toml --run none --precision bf16", 1);
     assert!(stderr.contains("--precision f32") && !place.path("none").exists(), "{stderr}");
     let stderr = place.fails("train --config micro.toml --run none --precision fp8", 2);
-    assert!(stderr.contains("there are f32, bf16 and f16"), "{stderr}");
+    assert!(stderr.contains("there are f32, tf32, bf16 and f16"), "{stderr}");
 }
 
 #[test]

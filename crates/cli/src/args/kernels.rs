@@ -22,7 +22,8 @@ Examples:
   noam kernels bench --device cuda:1 --output bench.md
 
 The cases are in this program, with operands that are the same each time: every kernel launch
-that training and decoding make, in f32, bf16 and f16, named operation/shape/type.";
+that training and decoding make, in f32, bf16 and f16 (matrix products in tf32 too), named
+operation/shape/type.";
 
 /// What `noam kernels` does.
 #[derive(Debug, Subcommand)]

@@ -112,6 +112,8 @@ Examples:
 pub enum PrecisionName {
     /// 32 bits
     F32,
+    /// 32 bits, of which products take 19
+    Tf32,
     /// 16 bits, 8 of them exponent
     Bf16,
     /// 16 bits, 5 of them exponent
@@ -121,7 +123,8 @@ pub enum PrecisionName {
 impl From<PrecisionName> for Precision {
     fn from(name: PrecisionName) -> Self {
         match name {
-            PrecisionName::F32 => Self::F32,
+            // Rounding within products asks for no other warm-up.
+            PrecisionName::F32 | PrecisionName::Tf32 => Self::F32,
             PrecisionName::Bf16 => Self::Bf16,
             PrecisionName::F16 => Self::F16,
         }

@@ -42,7 +42,7 @@ pub struct TrainArgs {
     /// Where to train: cpu, cuda, cuda:N or emulated (a CUDA device in software: slow, and checked); in f32 the result is the same
     #[arg(long, value_name = "DEVICE", default_value_t)]
     pub device: DeviceName,
-    /// What to store activations in: f32, or on a CUDA device bf16 or f16 [default: f32, or as the run had it]
+    /// What to store activations in: f32, or on a CUDA device bf16, f16, or tf32 (f32, multiplied as tf32) [default: f32, or as the run had it]
     #[arg(long, value_name = "P")]
     pub precision: Option<Precision>,
     /// Go on from the newest checkpoint of --run, with its configuration; new limits, another device or precision may be given

@@ -1,12 +1,12 @@
 //! A linear layer's gradients, of its weights and of its bias, by one launch.
 
 use super::data::{Data, as_type, made};
-use super::matmul::bound;
+use super::matmul::{bound, factors};
 use super::verdict::wide;
 use super::{BASE, Case, Grid, Output, Run, SMALL, Wanted, Work, every_element};
 use crate::Error;
 use crate::column_sum::{column_sum, scratch_len};
-use crate::cuda::{Element, Queue};
+use crate::cuda::{Element, Queue, Tf32};
 use crate::device::LinearSizes;
 use crate::matmul::cuda::Kernels;
 use crate::matmul::{Epilogue, Lhs, Rhs, Shape, Start, matmul};
@@ -54,7 +54,8 @@ impl<T: Element> Run for Operands<T> {
 
     fn wanted(&self) -> Result<Vec<Wanted>, Error> {
         let LinearSizes { rows, d_out, d_in } = self.sizes;
-        let (dy, x) = (made::<T>(rows * d_out, 1), made::<T>(rows * d_in, 2));
+        let (unrounded, x) = (made::<T>(rows * d_out, 1), made::<T>(rows * d_in, 2));
+        let (dy, x) = (factors::<T>(&unrounded), factors::<T>(&x));
         let shape = Shape { m: d_out, n: d_in, k: rows };
         let product = |dy: &[f32], x: &[f32], start: Start, c: &mut [f32]| {
             matmul(shape, Lhs::Transposed(dy), Rhs::Rows(x), start, Epilogue::None, c)
@@ -62,11 +63,11 @@ impl<T: Element> Run for Operands<T> {
         let old = made::<f32>(d_out * d_in, 3);
         let mut dw = old.clone();
         product(&dy, &x, Start::Accumulate, &mut dw)?;
-        // The order of column_sum is kept in 16 bits too.
+        // The order of column_sum is kept in 16 bits too, and tf32 is for products alone.
         let mut db = made::<f32>(d_out, 4);
-        column_sum(&dy, &mut vec![0.0; scratch_len(rows, d_out)?], &mut db)?;
+        column_sum(&unrounded, &mut vec![0.0; scratch_len(rows, d_out)?], &mut db)?;
         let db = Wanted::exactly(&db);
-        if size_of::<T>() == 4 {
+        if T::NAME == "f32" {
             return Ok(vec![Wanted::exactly(&dw), db]);
         }
         let magnitudes = |x: &[f32]| x.iter().map(|x| x.abs()).collect::<Vec<f32>>();
@@ -92,5 +93,6 @@ pub(super) fn cases(grid: Grid, cases: &mut Vec<Case>) {
     };
     for (rows, d_out, d_in) in shapes {
         every_element!(cases, case(LinearSizes { rows, d_out, d_in }, grid.offset()));
+        cases.push(case::<Tf32>(LinearSizes { rows, d_out, d_in }, grid.offset()));
     }
 }

@@ -4,7 +4,7 @@ use super::data::{Data, as_type, made};
 use super::verdict::wide;
 use super::{BASE, Case, Grid, Output, Run, SMALL, Sizes, Wanted, Work, every_element};
 use crate::Error;
-use crate::cuda::{Bf16, Element, F16, Queue};
+use crate::cuda::{Bf16, Element, F16, Queue, Tf32};
 use crate::matmul::cuda::Kernels;
 use crate::matmul::{Epilogue, Lhs, Rhs, Shape, Start, matmul};
 
@@ -181,9 +181,10 @@ impl<T: Element> Run for Operands<T> {
         let product = |a: &[f32], b: &[f32], start: Start, epilogue: Epilogue<&[f32]>, c: &mut [f32]| {
             matmul(shape, self.product.lhs(a), self.product.rhs(b), start, epilogue, c)
         };
+        let (a, b) = (factors::<T>(&a), factors::<T>(&b));
         let mut want = c.clone();
         product(&a, &b, start, end.with(&activation, &bias), &mut want)?;
-        if size_of::<T>() == 4 {
+        if T::NAME == "f32" {
             return Ok(vec![Wanted::exactly(&want)]);
         }
         let magnitudes = |x: &[f32]| x.iter().map(|x| x.abs()).collect::<Vec<f32>>();
@@ -203,6 +204,11 @@ impl<T: Element> Run for Operands<T> {
         let bound = (0..want.len()).map(bound).collect();
         Ok(vec![Wanted::within(wide(&want), bound)])
     }
+}
+
+/// What products of T multiply, of values that T has.
+pub(super) fn factors<T: Element>(values: &[f32]) -> Vec<f32> {
+    values.iter().map(|&x| T::from_f32(x).factor()).collect()
 }
 
 /// The relative error of rounding to T, and the absolute one where T has no smaller exponents left.
@@ -249,7 +255,9 @@ fn awkward(cases: &mut Vec<Case>) {
                 let product = Product { layout, shape: Shape { m, n, k }, start, end, to_f32: false };
                 let offset = Grid::Awkward.offset();
                 every_element!(cases, case(product, offset));
+                cases.push(case::<Tf32>(product, offset));
                 let product = Product { to_f32: true, ..product };
+                cases.push(case::<Tf32>(product, offset));
                 cases.push(case::<Bf16>(product, offset));
                 cases.push(case::<F16>(product, offset));
                 count += 1;
@@ -276,11 +284,13 @@ fn layers(sizes: Sizes, cases: &mut Vec<Case>) {
         of("nn", n, c, 3 * c, add, End::None, false),
     ] {
         every_element!(cases, case(product, 0));
+        cases.push(case::<Tf32>(product, 0));
     }
     // Gradients of weights, which are f32.
     for (m, n, k) in [(3 * c, c, n), (f, c, n), (c, f, n), (v, c, rows)] {
         let product = |to_f32| of("tn", m, n, k, add, End::None, to_f32);
         cases.push(case::<f32>(product(false), 0));
+        cases.push(case::<Tf32>(product(true), 0));
         cases.push(case::<Bf16>(product(true), 0));
         cases.push(case::<F16>(product(true), 0));
     }
@@ -290,6 +300,7 @@ pub(super) fn square(n: usize, element: &str) -> Vec<Case> {
     let product =
         |layout| Product { layout, shape: Shape { m: n, n, k: n }, start: Start::Zero, end: End::None, to_f32: false };
     let of = match element {
+        "tf32" => case::<Tf32>,
         "bf16" => case::<Bf16>,
         "f16" => case::<F16>,
         _ => case::<f32>,

@@ -7,7 +7,7 @@
 //!
 //! # What a result must be
 //! In f32 it has the CPU's bits, a NaN being equal to any NaN. In bf16 and f16 the CPU's f32 code runs on the operands
-//! as they were rounded. Operations whose arithmetic is f32 inside must give its result rounded once, to the bit:
+//! as they were rounded, as it does in tf32, which only products have. Operations whose arithmetic is f32 inside must give its result rounded once, to the bit:
 //! cached attention, embedding, cross-entropy, dropout, top k, column sums. Products on tensor cores and layer norm add
 //! in an order of their own: they must be within a bound that follows from the roundings of both sides
 //! (`matmul.rs` here, `attention/cuda/bounds.rs`, `layer_norm/bounds.rs`).
@@ -89,12 +89,12 @@ pub struct Work {
     pub written: u64,
     /// Floating-point operations of its matrix products, two a multiply-add; 0 where memory is the limit.
     pub flops: u64,
-    /// Products of 16 x 8 x 16 on tensor cores; 0 where there should be none.
+    /// Products on tensor cores, of 16 x 8 x 16 in 16 bits and half as deep in tf32; 0 where there should be none.
     pub tensor_products: u64,
 }
 
-/// Multiply-adds of one product of 16 x 8 x 16 on tensor cores.
-const TENSOR_PRODUCT: u64 = 16 * 8 * 16;
+/// Multiply-adds of one product on tensor cores, of 16-bit factors and of tf32.
+const TENSOR_PRODUCT: [u64; 2] = [16 * 8 * 16, 16 * 8 * 8];
 
 impl Work {
     /// That of an operation limited by memory.
@@ -102,10 +102,14 @@ impl Work {
         Work { read: read as u64, written: written as u64, ..Work::default() }
     }
 
-    /// The same with so many multiply-adds, in 16 bits on tensor cores.
+    /// The same with so many multiply-adds, in 16 bits and tf32 on tensor cores.
     fn multiply_adds<T: Element>(self, count: usize) -> Self {
         let count = count as u64;
-        let tensor_products = if size_of::<T>() == 2 { count.div_ceil(TENSOR_PRODUCT) } else { 0 };
+        let tensor_products = match T::NAME {
+            "f32" => 0,
+            "tf32" => count.div_ceil(TENSOR_PRODUCT[1]),
+            _ => count.div_ceil(TENSOR_PRODUCT[0]),
+        };
         Work { flops: 2 * count, tensor_products, ..self }
     }
 
@@ -138,7 +142,7 @@ type Prepare = Box<dyn Fn(&Queue) -> Result<Box<dyn Run>, Error> + Send + Sync>;
 pub struct Case {
     /// The operation and its direction, as `layer_norm_backward`.
     pub operation: &'static str,
-    /// The type of its elements: f32, bf16, f16. Of one with results in f32, that of its operands.
+    /// The type of its elements: f32, bf16, f16; tf32 where products take f32 for that. Of one with results in f32, that of its operands.
     pub element: &'static str,
     /// Its sizes, as `N4096_C512`.
     pub shape: String,

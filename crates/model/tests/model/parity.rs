@@ -140,11 +140,12 @@ pub fn searches_on(device: impl Device) {
     }
 }
 
-/// The first `passes` of PyTorch's run on a device whose activations have unit roundoff `u`.
+/// The first `passes` of PyTorch's run on a device whose activations have unit roundoff `u`, or what products read of them,
+/// which is fewer roundings.
 ///
 /// Before every pass the device is given the weights of a CPU's run in f32, which [`twenty_updates_on`] has shown to be
 /// PyTorch's: what is compared is each pass, not where updates by rounded gradients lead.
-pub fn passes_in_16_bits(device: impl Device, u: f64, passes: usize) {
+pub fn passes_with_roundoff(device: impl Device, u: f64, passes: usize) {
     let (run, config) = setup();
     let initial = weights("init.safetensors", &config);
     let model = Model::from_values(Cpu::new(), config.clone(), &initial).unwrap();

@@ -1,4 +1,4 @@
-//! Models whose activations are bf16 or f16, on a CUDA device.
+//! Models whose activations are bf16 or f16, or whose products are in tf32, on a CUDA device.
 
 use crate::cuda::{cuda, nothing_was_found};
 use crate::parity;
@@ -15,13 +15,32 @@ const PASSES: usize = 6;
 
 #[test]
 fn passes_in_bf16_are_pytorchs_but_for_rounding() {
-    parity::passes_in_16_bits(cuda().with_precision(Precision::Bf16), 2f64.powi(-9), PASSES);
+    parity::passes_with_roundoff(cuda().with_precision(Precision::Bf16), 2f64.powi(-9), PASSES);
     nothing_was_found();
 }
 
 #[test]
 fn passes_in_f16_are_pytorchs_but_for_rounding() {
-    parity::passes_in_16_bits(cuda().with_precision(Precision::F16), 2f64.powi(-12), PASSES);
+    parity::passes_with_roundoff(cuda().with_precision(Precision::F16), 2f64.powi(-12), PASSES);
+    nothing_was_found();
+}
+
+#[test]
+fn passes_in_tf32_are_pytorchs_but_for_rounding() {
+    // As many bits of precision as f16 has.
+    parity::passes_with_roundoff(cuda().with_precision(Precision::Tf32), 2f64.powi(-12), PASSES);
+    nothing_was_found();
+}
+
+#[test]
+fn tf32_rounds_in_products() {
+    let [exact, rounded] = [Precision::F32, Precision::Tf32].map(|precision| {
+        let mut training = start(precision, Norm::Post);
+        assert!(training.loss_scale().is_none());
+        update(&mut training, 1)
+    });
+    // Were nothing rounded, they would have the same bits.
+    assert!(exact.0 != rounded.0 && exact.1.grad_norm != rounded.1.grad_norm);
     nothing_was_found();
 }
 
@@ -51,8 +70,9 @@ fn state(training: &Training<Cuda>) -> [Vec<f32>; 3] {
 }
 
 #[test]
-fn a_run_in_16_bits_goes_on_from_its_state_with_the_same_bits() {
-    for (precision, norm) in HALVES.into_iter().zip([Norm::Post, Norm::Pre]) {
+fn a_run_that_rounds_goes_on_from_its_state_with_the_same_bits() {
+    for (precision, norm) in [(Precision::Bf16, Norm::Post), (Precision::F16, Norm::Pre), (Precision::Tf32, Norm::Pre)]
+    {
         let mut whole = start(precision, norm);
         for n in 1..=3 {
             let _ = update(&mut whole, n);

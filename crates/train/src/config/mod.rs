@@ -89,7 +89,8 @@ pub struct Training {
     pub accumulation: usize,
     /// Label smoothing, in [0, 1). Default 0.1.
     pub label_smoothing: f64,
-    /// What the activations are stored in: `f32`, or on a CUDA device `bf16` or `f16`. Default f32.
+    /// What the activations are stored in: `f32`, or on a CUDA device `bf16` or `f16`; or `tf32`, which is f32 whose products
+    /// round their factors. Default f32.
     #[serde(with = "as_text")]
     pub precision: Precision,
     /// The gradients are scaled down to this L2 norm; 0: never.

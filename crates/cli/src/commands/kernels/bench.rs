@@ -24,7 +24,7 @@ impl Rates {
     fn measure(place: &Place, clock: &mut Clock, cases: &[Case], samples: usize) -> Result<Self> {
         // First, since it keeps the device busy until its clock has risen.
         let mut matrix = Vec::new();
-        for element in ["f32", "bf16", "f16"] {
+        for element in ["f32", "tf32", "bf16", "f16"] {
             if matrix.is_empty() || cases.iter().any(|case| case.element == element && case.work.flops > 0) {
                 let (rate, case) = clock.matrix_rate(&place.queue, element, samples)?;
                 say(&format!("{}: {:.1} TFLOP/s", case.name(), rate / 1e12));

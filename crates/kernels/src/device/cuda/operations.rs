@@ -6,7 +6,7 @@ use super::{Cuda, Scratch, grown};
 use crate::adam::cuda::{CudaAdam, CudaState};
 use crate::adam::{self, Gradients as After, Outcome};
 use crate::attention::cuda as attention;
-use crate::cuda::{Bf16, Buffer, Element, F16, Indices, View, ViewMut};
+use crate::cuda::{Bf16, Buffer, Element, F16, Indices, Tf32, View, ViewMut};
 use crate::device::{
     Attention, Cache, Device, Embedding, Linear, LinearSizes, Moving, Norm, NormGradients, NormInput, NormOutput,
     OpTime, Optimized, Precision, Scaling, Span, SublayerEnd, Targets,
@@ -42,7 +42,7 @@ fn gradients<'a, T: Element>(out: NormGradients<ActMut<'a>, ViewMut<'a>>) -> nor
 macro_rules! typed {
     ($device:ident, $T:ident => $body:expr) => {
         match $device.precision {
-            Precision::F32 => {
+            Precision::F32 | Precision::Tf32 => {
                 type $T = f32;
                 $body
             }
@@ -54,6 +54,18 @@ macro_rules! typed {
                 type $T = F16;
                 $body
             }
+        }
+    };
+}
+
+/// The same for products, with `T` the type that they take factors for.
+macro_rules! product {
+    ($device:ident, $T:ident => $body:expr) => {
+        if $device.precision == Precision::Tf32 {
+            type $T = Tf32;
+            $body
+        } else {
+            typed!($device, $T => $body)
         }
     };
 }
@@ -127,7 +139,7 @@ impl Device for Cuda {
 
     fn parameters(&self, values: &[f32]) -> Result<Parameters, Error> {
         let copy = match self.precision {
-            Precision::F32 => None,
+            Precision::F32 | Precision::Tf32 => None,
             Precision::Bf16 | Precision::F16 => Some(self.activations(values.len())?),
         };
         let mut parameters = Parameters { values: self.zeros(values.len())?, copy };
@@ -214,7 +226,7 @@ impl Device for Cuda {
         epilogue: Epilogue<Act<'_>, View<'_>>,
         c: ActMut<'_>,
     ) -> Result<(), Error> {
-        typed!(self, T => {
+        product!(self, T => {
             let (a, b) = (a.map(Act::of::<T>), unpacked::<T>(b));
             let epilogue = epilogue.map(Act::of::<T>, |bias| bias);
             self.matmul()?.matmul(self.queue(), shape, a, b, start, epilogue, c.of())
@@ -229,7 +241,7 @@ impl Device for Cuda {
         start: Start,
         c: ViewMut<'_>,
     ) -> Result<(), Error> {
-        typed!(self, T => {
+        product!(self, T => {
             let (a, b) = (a.map(Act::of::<T>), unpacked::<T>(b));
             self.matmul()?.matmul_to_f32(self.queue(), shape, a, b, start, Epilogue::None, c)
         })
@@ -243,7 +255,7 @@ impl Device for Cuda {
         dw: ViewMut<'_>,
         db: ViewMut<'_>,
     ) -> Result<(), Error> {
-        typed!(self, T => self.matmul()?.linear_gradients(self.queue(), sizes, dy.of::<T>(), x.of(), dw, db))
+        product!(self, T => self.matmul()?.linear_gradients(self.queue(), sizes, dy.of::<T>(), x.of(), dw, db))
     }
 
     fn linear_relu_dropout(
