@@ -2,11 +2,11 @@
 
 use super::data::{Data, as_type, made};
 use super::layer_norm::{Bounds, EPS, either};
-use super::matmul::{bound, rounding};
+use super::matmul::{bound, factors, rounding};
 use super::verdict::wide;
 use super::{BASE, Case, Grid, Output, Run, SMALL, Wanted, Work, every_element};
 use crate::Error;
-use crate::cuda::{Element, Queue};
+use crate::cuda::{Element, Queue, Tf32};
 use crate::device::LinearSizes;
 use crate::dropout::{self, Dropout};
 use crate::layer_norm::{self, cuda};
@@ -142,7 +142,8 @@ impl<T: Element> Operands<T> {
         let LinearSizes { rows, d_out, d_in } = self.sizes;
         let mut c = vec![0.0; rows * d_out];
         let shape = Shape { m: rows, n: d_out, k: d_in };
-        matmul(shape, Lhs::Rows(x), Rhs::Transposed(w), Start::Zero, epilogue, &mut c)?;
+        let (x, w) = (factors::<T>(x), factors::<T>(w));
+        matmul(shape, Lhs::Rows(&x[..]), Rhs::Transposed(&w[..]), Start::Zero, epilogue, &mut c)?;
         Ok(c)
     }
 
@@ -161,7 +162,7 @@ impl<T: Element> Operands<T> {
     fn dropped(&self, host: &Host) -> Result<Vec<Wanted>, Error> {
         let mut y = self.product(&host.x, &host.w, Epilogue::BiasRelu(&host.bias))?;
         dropout::apply(&mut y, self.sizes.d_out, host.dropout)?;
-        if size_of::<T>() == 4 {
+        if T::NAME == "f32" {
             return Ok(vec![Wanted::exactly(&y)]);
         }
         let bounds = self.bounds(host, &y, f64::from(host.dropout.scale()))?;
@@ -178,7 +179,7 @@ impl<T: Element> Operands<T> {
         let mut sum = product.clone();
         let out = layer_norm::Output { y: &mut y, mean: &mut mean, rstd: &mut rstd };
         layer_norm::residual_forward(&host.residual, &mut sum, host.dropout, affine, EPS, out)?;
-        if size_of::<T>() == 4 {
+        if T::NAME == "f32" {
             return Ok([&y, &mean, &rstd, &sum].map(|values| Wanted::exactly(values)).into());
         }
         let (scale, (relative, absolute)) = (f64::from(host.dropout.scale()), rounding::<T>());
@@ -216,7 +217,9 @@ pub(super) fn cases(grid: Grid, cases: &mut Vec<Case>) {
     };
     for (follows, shapes) in [(Follows::Dropout, dropped), (Follows::Norm, normalized)] {
         for (rows, d_out, d_in) in shapes {
-            every_element!(cases, case(follows, LinearSizes { rows, d_out, d_in }, grid.offset()));
+            let (sizes, offset) = (LinearSizes { rows, d_out, d_in }, grid.offset());
+            every_element!(cases, case(follows, sizes, offset));
+            cases.push(case::<Tf32>(follows, sizes, offset));
         }
     }
 }

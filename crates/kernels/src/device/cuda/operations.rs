@@ -265,7 +265,7 @@ impl Device for Cuda {
         y: ActMut<'_>,
     ) -> Result<(), Error> {
         let kernels = self.matmul()?;
-        typed!(self, T => kernels.linear_relu_dropout(self.queue(), linear_of::<T>(linear), dropout, y.of()))
+        product!(self, T => kernels.linear_relu_dropout(self.queue(), linear_of::<T>(linear), dropout, y.of()))
     }
 
     fn linear_norm(
@@ -275,7 +275,7 @@ impl Device for Cuda {
     ) -> Result<(), Error> {
         let SublayerEnd { residual, sum, dropout, norm, out } = end;
         let (kernels, affine, eps) = (self.matmul()?, affine(&norm), norm.eps);
-        typed!(self, T => {
+        product!(self, T => {
             let (residual, sum, out) = (residual.of::<T>(), sum.of(), output(out));
             let end = matmul::SublayerEnd { residual, dropout, affine, eps, sum, out };
             kernels.linear_norm(self.queue(), linear_of(linear), end)

@@ -4,7 +4,7 @@ use super::super::linear::{Linear, SublayerEnd};
 use super::super::{End, Kernels, Tile, tile};
 use super::{Operand, awkward};
 use crate::Error;
-use crate::cuda::{Bf16, Buffer, Element, F16, Queue};
+use crate::cuda::{Bf16, Buffer, Element, F16, Queue, Tf32};
 use crate::device::LinearSizes;
 use crate::dropout::{self, Dropout};
 use crate::layer_norm::{self, cuda::Kernels as NormKernels};
@@ -185,13 +185,13 @@ fn the_devices_bits_are_the_cpus() {
     }
 }
 
-fn the_bits_are_those_of_two_launches<T: Element>() {
+fn the_bits_are_those_of_two_launches<T: Element>(tiles: &[Tile]) {
     let queue = device();
     let kernels = Kernels::load(&queue).unwrap();
     for (number, sizes) in SIZES.into_iter().chain([(2, 1032, 3)]).enumerate() {
         for (p, before) in [(0.3, 0), (0.0, number % 2)] {
             let case = Case::<T>::new(&queue, sizes, p, before);
-            for (index, tile) in tile::HALF.iter().enumerate() {
+            for (index, tile) in tiles.iter().enumerate() {
                 let what = format!("{sizes:?} p {p} {before} before, {}", tile.name);
                 let (tile, dropped) = (Some(index), case.dropped(&queue, &kernels, Some(index)));
                 assert!(dropped == case.dropped_apart(&queue, &kernels, tile), "dropped {what}");
@@ -205,12 +205,17 @@ fn the_bits_are_those_of_two_launches<T: Element>() {
 
 #[test]
 fn the_bits_are_those_of_two_launches_in_bf16() {
-    the_bits_are_those_of_two_launches::<Bf16>();
+    the_bits_are_those_of_two_launches::<Bf16>(&tile::HALF);
 }
 
 #[test]
 fn the_bits_are_those_of_two_launches_in_f16() {
-    the_bits_are_those_of_two_launches::<F16>();
+    the_bits_are_those_of_two_launches::<F16>(&tile::HALF);
+}
+
+#[test]
+fn the_bits_are_those_of_two_launches_in_tf32() {
+    the_bits_are_those_of_two_launches::<Tf32>(&tile::TF32);
 }
 
 #[test]
@@ -251,6 +256,7 @@ fn counts<T: Element>(tiles: &[Tile], (rows, d_out, d_in): (usize, usize, usize)
 fn no_bank_conflicts_and_no_sectors_in_vain() {
     counts::<f32>(&tile::WHOLE, (128, 128, 64));
     counts::<Bf16>(&tile::HALF, (128, 256, 64));
+    counts::<Tf32>(&tile::TF32, (128, 128, 64));
 }
 
 #[test]
