@@ -13,13 +13,12 @@
 //
 // Chunks    A thread reads 16 bytes of a row where dy's base and rows and the partial sums' are aligned to that, else
 //           single values, neighbours by neighbouring threads, as many columns in turn. Its rows' loads do not wait
-//           for each other.
+//           for each other. In 16 bits the sums of a thread's eight columns are 32 bytes: lanes exchange halves, so
+//           that a warp's stores are whole sectors (group.cuh).
 // Add       The partial sums of a column are one chain of additions. So that it waits for nothing else, all eight
 //           warps bring 128 of them for 32 columns into shared memory at a time, and one adds them.
 
-#include "element.cuh"
-
-using u64 = unsigned long long;
+#include "group.cuh"
 
 constexpr int ROWS = 32;
 constexpr int COLUMNS = 256;
@@ -29,9 +28,9 @@ struct __align__(sizeof(T) * COUNT < 16 ? sizeof(T) * COUNT : 16) Pack {
     T values[COUNT];
 };
 
-// COUNT neighbouring columns of a chunk's rows.
+// The sums of COUNT neighbouring columns of a chunk's rows.
 template <typename T, int COUNT>
-__device__ __forceinline__ void sum_chunk(float* partial, const T* dy, int rows, int c) {
+__device__ __forceinline__ Pack<float, COUNT> sum_chunk(const T* dy, int rows, int c) {
     Pack<float, COUNT> sum = {};
     auto add = [&](const Pack<T, COUNT>& row) {
 #pragma unroll
@@ -49,7 +48,7 @@ __device__ __forceinline__ void sum_chunk(float* partial, const T* dy, int rows,
         Pack<T, COUNT> row = *(const Pack<T, COUNT>*)(dy + (u64)n * c);
         add(row);
     }
-    *(Pack<float, COUNT>*)partial = sum;
+    return sum;
 }
 
 template <typename T>
@@ -63,11 +62,18 @@ __device__ __forceinline__ void chunks(float* partial, const T* dy, int n, int c
     bool packs = (((u64)dy | (u64)partial) & 15) == 0 && c % COUNT == 0;
     if (packs) {
         int col = first + threadIdx.x * COUNT;
-        if (col < c) sum_chunk<T, COUNT>(partial + col, dy + col, rows, c);
+        // Threads behind the last column have no rows, but may have halves to store.
+        Pack<float, COUNT> sum = sum_chunk<T, COUNT>(dy + col, col < c ? rows : 0, c);
+        if constexpr (COUNT == 8) {
+            static_assert(COLUMNS == GROUP && THREADS == 32);
+            store_group<COUNT>(sum.values, partial, first, c, threadIdx.x, true);
+        } else if (col < c) {
+            *(Pack<float, COUNT>*)(partial + col) = sum;
+        }
     } else {
         int end = min(c, first + COLUMNS);
         for (int col = first + threadIdx.x; col < end; col += THREADS)
-            sum_chunk<T, 1>(partial + col, dy + col, rows, c);
+            partial[col] = sum_chunk<T, 1>(dy + col, rows, c).values[0];
     }
 }
 
