@@ -82,11 +82,7 @@ fn no_bank_conflicts_and_no_sectors_in_vain() {
         assert_eq!(launches[1].counters.memory.shared().excessive_wavefronts(), 0);
         for launch in launches {
             let memory = &launch.counters.memory;
-            assert_eq!(memory.global_loads.excessive_sectors(), 0, "{}", launch.kernel);
-            // The sums of eight columns of 16 bits are two stores, the neighbour's in between: once in 32 rows.
-            if T::NAME == "f32" {
-                assert_eq!(memory.global_stores.excessive_sectors(), 0, "{}", launch.kernel);
-            }
+            assert_eq!(memory.global().excessive_sectors(), 0, "{}", launch.kernel);
         }
     }
     check::<f32>();

@@ -5,7 +5,7 @@ use crate::Error;
 use crate::cuda::{Bf16, Buffer, Element, F16, Indices, Queue};
 use crate::dropout::Dropout;
 use crate::embedding::tests::Case;
-use crate::testing::cuda::{Padded, device};
+use crate::testing::cuda::{Padded, counted_all, device};
 use crate::testing::{bits_but_nan, values, words};
 use cudarc::driver::sys::{CUgraphInstantiate_flags, CUstreamCaptureMode};
 use noam_emulator::driver::control::set_block_order;
@@ -124,6 +124,32 @@ fn more_tokens_than_a_tile_sorts() {
         }
         check(&queue, &kernels, &case, 0);
     }
+}
+
+#[test]
+fn no_bank_conflicts_and_no_sectors_in_vain() {
+    fn check<T: Element>(queue: &Queue, kernels: &Kernels) {
+        // Runs that begin anywhere, short ones and long ones; rows of whole sectors, whose last group is not whole.
+        let case = Case::new(4, 32, 272, 5, 0, 0.1);
+        let start = values(case.table.len(), 8, 0.0);
+        let Some(launches) = counted_all(|| {
+            forward::<T>(queue, kernels, &case, 0);
+            backward::<T>(queue, kernels, &case, &start, 0);
+        }) else {
+            return;
+        };
+        assert_eq!(launches.len(), 4);
+        for launch in launches {
+            let memory = &launch.counters.memory;
+            assert_eq!(memory.shared().excessive_wavefronts(), 0, "{} {}", launch.kernel, T::NAME);
+            assert_eq!(memory.global().excessive_sectors(), 0, "{} {}", launch.kernel, T::NAME);
+        }
+    }
+    let queue = device();
+    let kernels = Kernels::load(&queue).unwrap();
+    check::<f32>(&queue, &kernels);
+    check::<Bf16>(&queue, &kernels);
+    check::<F16>(&queue, &kernels);
 }
 
 #[test]
