@@ -20,8 +20,10 @@
 // Order     every gradient has one owner, a warp, whose tensor cores add ascending strips or tiles. Of the four lanes
 //           that need a word each of the same block of dropout's bits, each makes the blocks of one of four places and
 //           they transpose.
-// NaN       pairs that are not visible weigh 0 in their tile's products; so, unlike in f32, a NaN or an infinity in a
-//           visible row reaches all gradients of its tile. Rows that nobody sees are not read.
+// Products  of 16 x 16 squares of queries and keys, those with a visible pair: what tensor cores' instructions can
+//           leave out, each of the five products does.
+// NaN       pairs that are not visible weigh 0 in their square's products; so, unlike in f32, a NaN or an infinity in
+//           a visible row reaches all gradients of its squares. Rows that nobody sees are not read.
 #pragma once
 
 #include "math.cuh"
@@ -151,30 +153,50 @@ __device__ __forceinline__ void factors(float (&f)[2][4], const Dropout& dropout
         for (int e = 0; e < 4; e++) f[n][e] = factor(dropout, words, 4 * n + e);
 }
 
-// Left factors of this warp's 16 keys by the strip's 32 queries: weights times factors, and gradients of scores.
-struct Pairs {
-    u32 weight[STRIP / 16][4], ds[STRIP / 16][4];
+// Which halves of a strip, 16 queries each, have a pair with the 16 keys from `key` on: what the others would add to
+// any product is not made. The same in all lanes of a warp; at least one has.
+struct Halves {
+    int first;
+    bool both;
+
+    __device__ __forceinline__ Halves(const Head& head, int start, int key) {
+        bool has_first = key < head.visible(start + 15), has_last = start + 16 < head.queries;
+        first = has_first ? 0 : 1;
+        both = has_first && has_last;
+    }
 };
 
-template <typename T, int COLUMNS>
-__device__ __forceinline__ void pair_gradients(Pairs& pairs, const Tiles<T, COLUMNS>& tiles, const Rows& rows,
-                                               const Head& head, const Sizes& z, int start, int j0, int lane, int warp,
-                                               float scale2, const Dropout& dropout, u32 step) {
-    float s[STRIP / 8][4] = {}, dp[STRIP / 8][4] = {};
+// How many of the keys from `j0` on, of at most `keys`, some of 16 queries sees.
+__device__ __forceinline__ int seen_by(const Head& head, int query, int j0, int keys) {
+    return query < head.queries ? min(head.visible(query + 15) - j0, keys) : 0;
+}
+
+// Left factors of this warp's 16 keys by HALVES of the strip: weights times factors, and gradients of scores.
+template <int HALVES>
+struct Pairs {
+    u32 weight[HALVES][4], ds[HALVES][4];
+};
+
+// `first`: the first of these halves.
+template <int HALVES, typename T, int COLUMNS>
+__device__ __forceinline__ void pair_gradients(Pairs<HALVES>& pairs, const Tiles<T, COLUMNS>& tiles, const Rows& rows,
+                                               const Head& head, int first, const Sizes& z, int start, int j0,
+                                               int lane, int warp, float scale2, const Dropout& dropout, u32 step) {
+    float s[2 * HALVES][4] = {}, dp[2 * HALVES][4] = {};
 #pragma unroll
     for (int i = 0; i < COLUMNS / 16; i++) {
         u32 a[4], b[4];
         load_left(a, tiles.k, 16 * warp, 2 * i, tiles.at);
 #pragma unroll
-        for (int n = 0; n < STRIP / 16; n++) {
-            load_right_transposed(b, tiles.q, 16 * n, 2 * i, tiles.at);
+        for (int n = 0; n < HALVES; n++) {
+            load_right_transposed(b, tiles.q, 16 * (first + n), 2 * i, tiles.at);
             multiply_add<T>(s[2 * n], a, b[0], b[1]);
             multiply_add<T>(s[2 * n + 1], a, b[2], b[3]);
         }
         load_left(a, tiles.v, 16 * warp, 2 * i, tiles.at);
 #pragma unroll
-        for (int n = 0; n < STRIP / 16; n++) {
-            load_right_transposed(b, tiles.d_o, 16 * n, 2 * i, tiles.at);
+        for (int n = 0; n < HALVES; n++) {
+            load_right_transposed(b, tiles.d_o, 16 * (first + n), 2 * i, tiles.at);
             multiply_add<T>(dp[2 * n], a, b[0], b[1]);
             multiply_add<T>(dp[2 * n + 1], a, b[2], b[3]);
         }
@@ -184,12 +206,12 @@ __device__ __forceinline__ void pair_gradients(Pairs& pairs, const Tiles<T, COLU
     // Whether some pair of these is not visible.
     bool ragged = key0 + 16 > head.visible(start) || start + STRIP > head.queries;
 #pragma unroll
-    for (int n = 0; n < STRIP / 16; n++) {
+    for (int n = 0; n < HALVES; n++) {
         float f[2][4] = {{1.0f, 1.0f, 1.0f, 1.0f}, {1.0f, 1.0f, 1.0f, 1.0f}};
-        if (active(dropout)) factors(f, dropout, step, dropout_row + 2 * n, key0, lane);
+        if (active(dropout)) factors(f, dropout, step, dropout_row + 2 * (first + n), key0, lane);
 #pragma unroll
         for (int m = 0; m < 2; m++) {
-            int column = 16 * n + 8 * m + lane % 4 * 2;
+            int column = 16 * (first + n) + 8 * m + lane % 4 * 2;
             float2 lse2 = *(const float2*)(rows.lse2 + column), delta = *(const float2*)(rows.delta + column);
             float weight[4], ds[4];
 #pragma unroll
@@ -212,14 +234,16 @@ __device__ __forceinline__ void pair_gradients(Pairs& pairs, const Tiles<T, COLU
     }
 }
 
-// This warp's 16 keys by 32 queries of score gradients to shared memory.
-template <typename T, int COLUMNS>
-__device__ __forceinline__ void write_pairs(const Tiles<T, COLUMNS>& tiles, const Pairs& pairs, int warp) {
+// This warp's 16 keys by HALVES of the strip of score gradients to shared memory.
+template <int HALVES, typename T, int COLUMNS>
+__device__ __forceinline__ void write_pairs(const Tiles<T, COLUMNS>& tiles, const Pairs<HALVES>& pairs, int first,
+                                            int warp) {
 #pragma unroll
-    for (int n = 0; n < STRIP / 8; n++)
+    for (int n = 0; n < 2 * HALVES; n++)
 #pragma unroll
         for (int h = 0; h < 2; h++)
-            *(u32*)(tiles.ds + tiles.at_ds.pair.from(16 * warp + 8 * h, n)) = pairs.ds[n / 2][n % 2 * 2 + h];
+            *(u32*)(tiles.ds + tiles.at_ds.pair.from(16 * warp + 8 * h, 2 * first + n)) =
+                pairs.ds[n / 2][n % 2 * 2 + h];
 }
 
 // A strip of dq is made in units of 16 rows (the first or the last of the strip) by 16 columns.
@@ -284,6 +308,29 @@ __device__ __forceinline__ void write_keys(T* to, const float (&sum)[COLUMNS / 8
     store_rows<COLUMNS>(to, tile, 16 * warp, stride, min(s - first - 16 * warp, 16), hs, aligned, lane, 32);
 }
 
+// This warp's rows of dk and dv go on by HALVES of a strip, and leave the score gradients, if dq needs them.
+template <int HALVES, typename T, int COLUMNS>
+__device__ __forceinline__ void add_strip(float (&dk)[COLUMNS / 8][4], float (&dv)[COLUMNS / 8][4],
+                                          const Tiles<T, COLUMNS>& tiles, const Rows& rows, const Head& head, int first,
+                                          bool with_dq, const Sizes& z, int start, int j0, int lane, int warp,
+                                          float scale2, const Dropout& dropout, u32 step) {
+    Pairs<HALVES> pairs;
+    pair_gradients(pairs, tiles, rows, head, first, z, start, j0, lane, warp, scale2, dropout, step);
+    if (with_dq) write_pairs(tiles, pairs, first, warp);
+#pragma unroll
+    for (int i = 0; i < HALVES; i++)
+#pragma unroll
+        for (int n = 0; n < COLUMNS / 16; n++) {
+            u32 b[4];
+            load_right(b, tiles.d_o, 16 * (first + i), 2 * n, tiles.at);
+            multiply_add<T>(dv[2 * n], pairs.weight[i], b[0], b[1]);
+            multiply_add<T>(dv[2 * n + 1], pairs.weight[i], b[2], b[3]);
+            load_right(b, tiles.q, 16 * (first + i), 2 * n, tiles.at);
+            multiply_add<T>(dk[2 * n], pairs.ds[i], b[0], b[1]);
+            multiply_add<T>(dk[2 * n + 1], pairs.ds[i], b[2], b[3]);
+        }
+}
+
 // dk and dv of a tile of keys; and dq of all queries, if dq is not null.
 template <typename T, int COLUMNS>
 __device__ __forceinline__ void backward_keys(Operands<T> x, const u32* key_lengths, const u32* query_lengths,
@@ -326,28 +373,21 @@ __device__ __forceinline__ void backward_keys(Operands<T> x, const u32* key_leng
         // Keys of the tile that some query of the strip sees.
         int seen = min(head.visible(start + STRIP - 1) - j0, keys);
         if (16 * x.warp < seen) {
-            Pairs pairs;
-            pair_gradients(pairs, tiles, rows, head, z, start, j0, x.lane, x.warp, scale2, dropout, step);
-            if (with_dq) write_pairs(tiles, pairs, x.warp);
-#pragma unroll
-            for (int i = 0; i < STRIP / 16; i++)
-#pragma unroll
-                for (int n = 0; n < COLUMNS / 16; n++) {
-                    u32 b[4];
-                    load_right(b, tiles.d_o, 16 * i, 2 * n, tiles.at);
-                    multiply_add<T>(dv[2 * n], pairs.weight[i], b[0], b[1]);
-                    multiply_add<T>(dv[2 * n + 1], pairs.weight[i], b[2], b[3]);
-                    load_right(b, tiles.q, 16 * i, 2 * n, tiles.at);
-                    multiply_add<T>(dk[2 * n], pairs.ds[i], b[0], b[1]);
-                    multiply_add<T>(dk[2 * n + 1], pairs.ds[i], b[2], b[3]);
-                }
+            Halves halves(head, start, j0 + 16 * x.warp);
+            if (halves.both) {
+                add_strip<2>(dk, dv, tiles, rows, head, 0, with_dq, z, start, j0, x.lane, x.warp, scale2, dropout,
+                             step);
+            } else {
+                add_strip<1>(dk, dv, tiles, rows, head, halves.first, with_dq, z, start, j0, x.lane, x.warp, scale2,
+                             dropout, step);
+            }
         }
         __syncthreads();
         if (with_dq) {
 #pragma unroll 1
             for (int unit = x.warp; unit < UNITS<COLUMNS>; unit += blockDim.x / 32) {
                 float dq[2][4] = {};
-                add_unit(dq, tiles, unit, seen);
+                add_unit(dq, tiles, unit, seen_by(head, start + unit % 2 * 16, j0, keys));
                 place_unit(dq, tiles, unit, seeing, scale, x.lane);
             }
             write_queries(tiles, x, z, start);
@@ -404,14 +444,23 @@ __device__ __forceinline__ void backward_queries(Operands<T> x, const u32* key_l
         copy_wait<0>();
         __syncthreads();
         if (j0 + 16 * x.warp < keys) {
-            Pairs pairs;
-            pair_gradients(pairs, tiles, rows, head, z, start, j0, x.lane, x.warp, scale2, dropout, step);
-            write_pairs(tiles, pairs, x.warp);
+            Halves halves(head, start, j0 + 16 * x.warp);
+            if (halves.both) {
+                Pairs<2> pairs;
+                pair_gradients(pairs, tiles, rows, head, 0, z, start, j0, x.lane, x.warp, scale2, dropout, step);
+                write_pairs(tiles, pairs, 0, x.warp);
+            } else {
+                Pairs<1> pairs;
+                pair_gradients(pairs, tiles, rows, head, halves.first, z, start, j0, x.lane, x.warp, scale2, dropout,
+                               step);
+                write_pairs(tiles, pairs, halves.first, x.warp);
+            }
         }
         __syncthreads();
+        // All units of a warp are of the same half of the strip.
+        int seen = seen_by(head, start + x.warp % 2 * 16, j0, KEYS);
 #pragma unroll
-        for (int n = 0; n < UNITS<COLUMNS> / WARPS; n++)
-            add_unit(dq[n], tiles, x.warp + WARPS * n, min(keys - j0, KEYS));
+        for (int n = 0; n < UNITS<COLUMNS> / WARPS; n++) add_unit(dq[n], tiles, x.warp + WARPS * n, seen);
         __syncthreads();
     }
 #pragma unroll
