@@ -18,6 +18,7 @@ use crate::Error;
 use crate::cuda::{ByElement, Element, Indices, Queue, View, ViewMut, driver, int};
 use crate::error::{check_len, product};
 use cudarc::driver::{DeviceRepr, PushKernelArg};
+pub(crate) use typed::ONE_TILE;
 use typed::Typed;
 
 /// What is computed: sizes, visibility and dropout, as [`super::Attention`], with the lengths on the device.

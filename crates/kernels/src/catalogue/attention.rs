@@ -5,7 +5,7 @@ use super::verdict::wide;
 use super::{BASE, Case, Grid, Output, Run, SMALL, Sizes, Wanted, Work, every_element};
 use crate::Error;
 use crate::attention::cuda::bounds::{CUT_AND_CPU, Rounding, bounds};
-use crate::attention::cuda::{self, Kernels, backward_scratch_len};
+use crate::attention::cuda::{self, Kernels, ONE_TILE, backward_scratch_len};
 use crate::attention::operands::{Operands, Results};
 use crate::attention::{self, Attention, Dims, Gradients, Inputs, Mask, Output as HostOutput, Saved, scratch_len};
 use crate::cuda::{Element, Indices, Queue};
@@ -71,18 +71,33 @@ impl Problem {
         }
     }
 
-    /// Pairs of a query and a key that it sees, in all heads.
-    fn pairs(&self) -> usize {
+    /// Rectangles of so many queries by so many keys that hold a pair of a query and a key that it sees, in all heads.
+    fn rectangles(&self, by_queries: usize, by_keys: usize) -> usize {
         let Dims { b, nh, t, .. } = self.dims;
         let of_sentence = |b: usize| -> usize {
             let queries = self.query_lengths.as_ref().map_or(t, |lengths| lengths[b] as usize);
             let keys = self.key_lengths[b] as usize;
-            match self.mask {
-                Mask::None => queries * keys,
-                Mask::Causal => (0..queries).map(|i| keys.min(i + 1)).sum(),
-            }
+            let seen = |first: usize| match self.mask {
+                Mask::None => keys,
+                Mask::Causal => keys.min((first + by_queries).min(queries)),
+            };
+            (0..queries).step_by(by_queries).map(|first| seen(first).div_ceil(by_keys)).sum()
         };
         nh * (0..b).map(of_sentence).sum::<usize>()
+    }
+
+    /// Pairs of a query and a key that it sees, in all heads.
+    fn pairs(&self) -> usize {
+        self.rectangles(1, 1)
+    }
+
+    /// Products of 16 x 8 x 16 that hold a pair that is visible, of one of the five matrix products: its axes are the
+    /// queries, the keys and the columns of a head, and the 8 is along one of them.
+    fn whole_products(&self) -> usize {
+        let hs = self.dims.hs;
+        let along = [(8, 16, 16), (16, 8, 16), (16, 16, 8)];
+        let products = along.map(|(queries, keys, columns)| self.rectangles(queries, keys) * hs.div_ceil(columns));
+        products.into_iter().min().unwrap_or(0)
     }
 
     /// Of the rows that are read, not of the padding; all is written. Two products forward, five backward: scores, and
@@ -96,13 +111,27 @@ impl Problem {
         };
         let (queries, keys) = (real(self.query_lengths.as_ref(), t), real(Some(&self.key_lengths), s));
         let lengths = 4 * b * if self.query_lengths.is_some() { 2 } else { 1 };
-        let products = self.pairs() * hs;
+        let (products, whole) = (self.pairs() * hs, self.whole_products());
         match direction {
-            Direction::Forward => Work::bytes((queries + 2 * keys) * c * e + lengths, b * t * (c * e + 4 * nh))
-                .multiply_adds::<T>(2 * products),
+            Direction::Forward => {
+                // Beside the products, of 16 queries and 64 keys at a time: a score is scaled, its maximum taken, the
+                // exponential made of a difference, and added up, 5 operations; sums are scaled with each 64 keys and
+                // in the end; and a query has its statistics, in four lanes each.
+                let tiles = self.rectangles(16, 64);
+                let beside = 1024 * 5 * tiles + 16 * hs * tiles + queries * c + 128 * nh * queries;
+                Work::bytes((queries + 2 * keys) * c * e + lengths, b * t * (c * e + 4 * nh)).multiply_adds::<T>(
+                    2 * products,
+                    2 * whole,
+                    beside,
+                )
+            }
             Direction::Backward => {
                 let read = (3 * queries + 2 * keys) * c * e + 4 * nh * queries + lengths;
-                Work::bytes(read, (b * t + 2 * b * s) * c * e).multiply_adds::<T>(5 * products)
+                // Beside the products, of 16 queries and 16 keys at a time, by each launch: a weight and the gradient of
+                // its score, 6 operations; the dot products of o and its gradient; and gradients are scaled.
+                let launches = if s > ONE_TILE { 2 } else { 1 };
+                let beside = 256 * 6 * self.rectangles(16, 16) * launches + (3 * queries + 2 * keys) * c;
+                Work::bytes(read, (b * t + 2 * b * s) * c * e).multiply_adds::<T>(5 * products, 5 * whole, beside)
             }
             Direction::Weights => {
                 let read = (queries + keys) * c * e + 4 * nh * queries + lengths;

@@ -4,7 +4,7 @@ use super::data::{Data, as_type, made};
 use super::layer_norm::{Bounds, EPS, either};
 use super::matmul::{bound, factors, rounding};
 use super::verdict::wide;
-use super::{BASE, Case, Grid, Output, Run, SMALL, Wanted, Work, every_element};
+use super::{BASE, Case, Grid, Output, Run, SMALL, Wanted, Work, every_element, whole_products};
 use crate::Error;
 use crate::cuda::{Element, Queue, Tf32};
 use crate::device::LinearSizes;
@@ -32,7 +32,8 @@ fn case<T: Element>(follows: Follows, sizes: LinearSizes, offset: usize) -> Case
             ("linear_norm", product.and(norm))
         }
     };
-    let work = work.multiply_adds::<T>(c * d_in);
+    let beside = if follows == Follows::Dropout { 8 * c } else { 16 * c + 512 * rows };
+    let work = work.multiply_adds::<T>(c * d_in, whole_products::<T>(rows, d_out, d_in), beside);
     Case::new::<T, _>(operation, format!("N{rows}_C{d_out}_K{d_in}"), work, move |queue| {
         let host = Host::new::<T>(sizes)?;
         Ok(Operands::<T> {

@@ -3,7 +3,7 @@
 use super::data::{Data, as_type, made};
 use super::matmul::{bound, factors};
 use super::verdict::wide;
-use super::{BASE, Case, Grid, Output, Run, SMALL, Wanted, Work, every_element};
+use super::{BASE, Case, Grid, Output, Run, SMALL, Wanted, Work, every_element, whole_products};
 use crate::Error;
 use crate::column_sum::{column_sum, scratch_len};
 use crate::cuda::{Element, Queue, Tf32};
@@ -15,7 +15,9 @@ fn case<T: Element>(sizes: LinearSizes, offset: usize) -> Case {
     let LinearSizes { rows, d_out, d_in } = sizes;
     let gradients = 4 * (d_out * d_in + d_out);
     let work = Work::bytes(rows * (d_out + d_in) * size_of::<T>() + gradients, gradients);
-    let work = work.multiply_adds::<T>(rows * d_out * d_in);
+    // Beside the products: dy is added up for db, 32 rows at a time; and as for `matmul.rs`, two for each gradient.
+    let beside = (rows + rows.div_ceil(32)) * d_out + 2 * d_out * d_in;
+    let work = work.multiply_adds::<T>(rows * d_out * d_in, whole_products::<T>(d_out, d_in, rows), beside);
     Case::new::<T, _>("linear_gradients", format!("N{rows}_C{d_out}_K{d_in}"), work, move |queue| {
         Ok(Operands {
             kernels: Kernels::load(queue)?,

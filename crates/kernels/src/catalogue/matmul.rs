@@ -2,7 +2,7 @@
 
 use super::data::{Data, as_type, made};
 use super::verdict::wide;
-use super::{BASE, Case, Grid, Output, Run, SMALL, Sizes, Wanted, Work, every_element};
+use super::{BASE, Case, Grid, Output, Run, SMALL, Sizes, Wanted, Work, every_element, whole_products};
 use crate::Error;
 use crate::cuda::{Bf16, Element, F16, Queue, Tf32};
 use crate::matmul::cuda::Kernels;
@@ -76,7 +76,9 @@ impl Product {
             End::ReluGradient => m * n * e,
         };
         let before = if self.start == Start::Accumulate { c } else { 0 };
-        Work::bytes((m * k + k * n) * e + other + before, c).multiply_adds::<T>(m * n * k)
+        // Beside the products: a bias or what was there is added, and the larger of the sum and 0 taken.
+        let work = Work::bytes((m * k + k * n) * e + other + before, c);
+        work.multiply_adds::<T>(m * n * k, whole_products::<T>(m, n, k), 2 * m * n)
     }
 }
 

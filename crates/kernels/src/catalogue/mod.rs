@@ -89,12 +89,26 @@ pub struct Work {
     pub written: u64,
     /// Floating-point operations of its matrix products, two a multiply-add; 0 where memory is the limit.
     pub flops: u64,
-    /// Products on tensor cores, of 16 x 8 x 16 in 16 bits and half as deep in tf32; 0 where there should be none.
+    /// Products on tensor cores that hold a multiply-add of its matrix products each, at least so many; 0 where there should
+    /// be none. They are 16 x 8 x 16 in 16 bits and 16 x 8 x 8 in tf32.
     pub tensor_products: u64,
+    /// Multiply-adds of one of these.
+    pub tensor_product: u64,
+    /// Where there are products on tensor cores: operations in f32 that it takes beside them, at most so many. What a
+    /// kernel does beyond may be multiply-adds that tensor cores should do.
+    pub beside: u64,
 }
 
-/// Multiply-adds of one product on tensor cores, of 16-bit factors and of tf32.
-const TENSOR_PRODUCT: [u64; 2] = [16 * 8 * 16, 16 * 8 * 8];
+/// Terms of a product on tensor cores.
+fn depth<T: Element>() -> usize {
+    if T::NAME == "tf32" { 8 } else { 16 }
+}
+
+/// Products on tensor cores that make a matrix product of `m` x `n` x `k`, whichever of the operands is the left one.
+fn whole_products<T: Element>(m: usize, n: usize, k: usize) -> usize {
+    let of = |m: usize, n: usize| m.div_ceil(16) * n.div_ceil(8);
+    of(m, n).min(of(n, m)) * k.div_ceil(depth::<T>())
+}
 
 impl Work {
     /// That of an operation limited by memory.
@@ -102,15 +116,20 @@ impl Work {
         Work { read: read as u64, written: written as u64, ..Work::default() }
     }
 
-    /// The same with so many multiply-adds, in 16 bits and tf32 on tensor cores.
-    fn multiply_adds<T: Element>(self, count: usize) -> Self {
-        let count = count as u64;
-        let tensor_products = match T::NAME {
-            "f32" => 0,
-            "tf32" => count.div_ceil(TENSOR_PRODUCT[1]),
-            _ => count.div_ceil(TENSOR_PRODUCT[0]),
-        };
-        Work { flops: 2 * count, tensor_products, ..self }
+    /// The same with so many multiply-adds; in 16 bits and tf32 on tensor cores, as so many products, with so many operations
+    /// in f32 beside them.
+    fn multiply_adds<T: Element>(self, count: usize, products: usize, beside: usize) -> Self {
+        let work = Work { flops: 2 * count as u64, ..self };
+        if T::NAME == "f32" {
+            return work;
+        }
+        let tensor_product = (16 * 8 * depth::<T>()) as u64;
+        Work { tensor_product, tensor_products: products as u64, beside: beside as u64, ..work }
+    }
+
+    /// Multiply-adds of its matrix products.
+    pub fn needed(&self) -> u64 {
+        self.flops / 2
     }
 
     /// Both.

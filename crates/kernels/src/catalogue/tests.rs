@@ -1,7 +1,9 @@
 //! The catalogue's awkward grid on the device that tests run on; and what a verdict says of results that are wrong.
 
 use super::*;
+use crate::cuda::{F16, Tf32};
 use crate::testing::cuda::{counted, device};
+use noam_emulator::program::Class;
 use std::collections::{HashMap, HashSet};
 
 #[test]
@@ -57,6 +59,42 @@ fn no_launch_moves_less_than_the_floor() {
         // Lengths, rates and counts: some sectors of 32 bytes more.
         assert!((floor..floor + 20 * 32).contains(&got), "{name}: {got} bytes, floor {floor}");
     }
+}
+
+#[test]
+fn tensor_cores_make_the_fewest_products() {
+    let queue = device();
+    for name in [
+        "attention_causal_forward/B2_T64_NH2_HS64/bf16",
+        "attention_causal_backward/B2_T64_NH2_HS64/bf16",
+        "attention_self_backward/B2_T64_NH2_HS64/f16",
+        "matmul/nn_M64_N128_K2048/f16",
+        "matmul/nn_M64_N128_K2048/tf32",
+    ] {
+        let case = cases(Grid::Small).into_iter().find(|case| case.name() == name).unwrap();
+        let mut prepared = case.prepare(&queue).unwrap();
+        prepared.reset(&queue).unwrap();
+        let Some(launch) = counted(|| prepared.launch(&queue).unwrap()) else { return };
+        assert_eq!(launch.counters.of(Class::Tensor), case.work.tensor_products, "{name}");
+    }
+    // Half of a square on the diagonal is nobody's: of 64 x 64 pairs 2080 are visible, in 10 squares of 16 x 16.
+    let causal = cases(Grid::Small).into_iter().find(|case| case.name().starts_with("attention_causal_forward"));
+    let bf16 =
+        cases(Grid::Small).into_iter().find(|case| case.name() == "attention_causal_forward/B2_T64_NH2_HS64/bf16");
+    assert_eq!(causal.unwrap().work.needed(), 2 * 4 * 2080 * 64);
+    let work = bf16.unwrap().work;
+    assert_eq!(work.tensor_products * work.tensor_product, 2 * 4 * 10 * 256 * 64);
+}
+
+#[test]
+fn whole_products_cover_every_multiply_add() {
+    assert_eq!(whole_products::<F16>(16, 8, 16), 1);
+    // The eight may lie along either side.
+    assert_eq!(whole_products::<F16>(8, 16, 16), 1);
+    assert_eq!(whole_products::<F16>(17, 9, 33), 3 * 3);
+    assert_eq!(whole_products::<F16>(17, 17, 1), 2 * 3);
+    assert_eq!(whole_products::<F16>(0, 9, 33), 0);
+    assert_eq!(whole_products::<Tf32>(16, 8, 16), 2);
 }
 
 /// The outputs of the first case whose name begins so after one launch, and what they must be.

@@ -136,7 +136,8 @@ mod tests {
     #[test]
     fn shares_are_of_what_the_device_can_do() {
         let rates = Rates { copy: 2e12, matrix: vec![("bf16", 5e14, "m".to_owned())] };
-        let work = Work { read: 2_000_000, written: 1_000_000, flops: 10_000_000_000, tensor_products: 1 };
+        let (read, written) = (2_000_000, 1_000_000);
+        let work = Work { read, written, flops: 10_000_000_000, tensor_products: 1, ..Work::default() };
         let row = |element, work| Row {
             operation: "o",
             element,

@@ -16,7 +16,7 @@ const TENSOR_TILE: usize = 64;
 const WARP_ROWS: usize = 16;
 
 /// So many keys, and less, are one tile of backward on tensor cores: one launch.
-const ONE_TILE: usize = 128;
+pub(crate) const ONE_TILE: usize = 128;
 
 /// No tile has more rows.
 pub(super) const TILE_MAX: usize = 128;
