@@ -127,8 +127,8 @@ impl Problem {
             }
             Direction::Backward => {
                 let read = (3 * queries + 2 * keys) * c * e + 4 * nh * queries + lengths;
-                // Beside the products, of 16 queries and 16 keys at a time, by each launch: a weight and the gradient of
-                // its score, 6 operations; the dot products of o and its gradient; and gradients are scaled.
+                // Beside the products, of 16 queries and 16 keys at a time, by each launch: a weight and its score's
+                // gradient, 6 operations; the dot products of o and its gradient; and gradients are scaled.
                 let launches = if s > ONE_TILE { 2 } else { 1 };
                 let beside = 256 * 6 * self.rectangles(16, 16) * launches + (3 * queries + 2 * keys) * c;
                 Work::bytes(read, (b * t + 2 * b * s) * c * e).multiply_adds::<T>(5 * products, 5 * whole, beside)

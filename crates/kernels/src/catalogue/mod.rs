@@ -89,8 +89,8 @@ pub struct Work {
     pub written: u64,
     /// Floating-point operations of its matrix products, two a multiply-add; 0 where memory is the limit.
     pub flops: u64,
-    /// Products on tensor cores that hold a multiply-add of its matrix products each, at least so many; 0 where there should
-    /// be none. They are 16 x 8 x 16 in 16 bits and 16 x 8 x 8 in tf32.
+    /// The fewest products on tensor cores that hold every multiply-add of its matrix products; 0 where there should be none.
+    /// They are 16 x 8 x 16 in 16 bits and 16 x 8 x 8 in tf32.
     pub tensor_products: u64,
     /// Multiply-adds of one of these.
     pub tensor_product: u64,

@@ -236,9 +236,10 @@ fn head(out: &mut dyn Write, missed: &Missed) -> Result<()> {
          than their products have room for; and whatever arithmetic is counted on f32 (all lanes of each instruction), \
          beyond what the operation takes beside its products, is taken for multiply-adds done elsewhere. Work: \
          products of 16 x 8 x 16 (x 8 in tf32) that tensor cores do, over the fewest that hold every needed \
-         multiply-add; with a causal mask \
-         those that hold a visible pair, though of a square of 16 queries and 16 keys on the diagonal half is for \
-         nobody. 1 is the floor; above it is padding, or what is computed twice. It has no target.\n",
+         multiply-add; with a causal mask those that hold a visible pair, though of a square of 16 queries and 16 keys \
+         on the diagonal half is for nobody. 1 is the floor; above it is padding, or what is computed twice. It has no \
+         target.
+",
         model.name
     )?;
     writeln!(out, "| target | numbers that miss it (in bold) |\n| --- | ---: |")?;
