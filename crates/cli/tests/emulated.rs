@@ -89,3 +89,15 @@ fn a_device_that_is_not_there_is_an_error() {
     assert!(stderr.contains("no CUDA driver") || stderr.contains("opening the device"), "{stderr}");
     assert!(!place.path("run").exists());
 }
+
+#[cfg(feature = "cublaslt")]
+#[test]
+fn cublaslt_is_for_gpus() {
+    let place = Place::new();
+    let train = "train --config micro.toml --run run --products cublaslt";
+    let stderr = place.fails(train, 2);
+    assert!(stderr.contains("--device cuda"), "{stderr}");
+    let stderr = place.fails(&format!("{train} --device emulated"), 1);
+    assert!(stderr.contains("cuBLASLt runs on GPUs only") && stderr.contains("noam emulator"), "{stderr}");
+    assert!(!place.path("run").exists());
+}

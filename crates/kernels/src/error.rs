@@ -95,6 +95,34 @@ pub enum Error {
         /// Its answer.
         source: cudarc::driver::DriverError,
     },
+    /// cuBLASLt is not on this machine.
+    #[cfg(feature = "cublaslt")]
+    #[error(
+        "there is no cuBLASLt here (looked for {names}); install NVIDIA's CUDA 12 or its cuBLAS and have LD_LIBRARY_PATH name \
+         the folder, or use our own products"
+    )]
+    NoCublasLt {
+        /// What its file may be called.
+        names: String,
+    },
+    /// cuBLASLt does not run on a device in software.
+    #[cfg(feature = "cublaslt")]
+    #[error("cuBLASLt runs on GPUs only, and the device is {device}; use a GPU, or our own products")]
+    CublasLtDevice {
+        /// The device's name.
+        device: String,
+    },
+    /// cuBLASLt refused.
+    #[cfg(feature = "cublaslt")]
+    #[error("{op}: {doing} failed in cuBLASLt; our own products take all that it does not")]
+    CublasLt {
+        /// The operation.
+        op: &'static str,
+        /// What the library was asked to do.
+        doing: &'static str,
+        /// Its answer.
+        source: cudarc::cublaslt::result::CublasError,
+    },
     /// Memory of another queue, whose work is not in this one's order.
     #[cfg(feature = "cuda")]
     #[error("{op}: `{arg}` is memory of another queue; allocate it on the queue that the operation runs on")]

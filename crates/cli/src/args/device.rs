@@ -41,6 +41,17 @@ impl fmt::Display for DeviceName {
     }
 }
 
+/// Whose matrix products a CUDA device uses.
+#[cfg(feature = "cublaslt")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Products {
+    /// Our own
+    #[default]
+    Own,
+    /// NVIDIA's cuBLASLt, where it has them
+    Cublaslt,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

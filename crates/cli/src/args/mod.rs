@@ -21,6 +21,8 @@ use clap::{Parser, Subcommand};
 pub use bench::{BenchArgs, BenchCommand, BenchStepArgs};
 pub use data::{DataArgs, DataCommand, EmbeddedArgs, GenerateArgs, InspectArgs, pair_parser};
 pub use device::DeviceName;
+#[cfg(feature = "cublaslt")]
+pub use device::Products;
 pub use devices::DevicesArgs;
 #[cfg(feature = "emulator")]
 pub use emulator::{EmulatorArgs, EmulatorCommand, ExportArgs};

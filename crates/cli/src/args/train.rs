@@ -45,6 +45,10 @@ pub struct TrainArgs {
     /// What to store activations in: f32, or on a CUDA device bf16, f16, or tf32 (f32, multiplied as tf32) [default: f32, or as the run had it]
     #[arg(long, value_name = "P")]
     pub precision: Option<Precision>,
+    /// Whose matrix products a CUDA device uses; to be said again when a run goes on, which has the results of the library then
+    #[cfg(feature = "cublaslt")]
+    #[arg(long, value_enum, default_value_t)]
+    pub products: super::Products,
     /// Go on from the newest checkpoint of --run, with its configuration; new limits, another device or precision may be given
     #[arg(long, requires = "run", conflicts_with_all = [
         "preset", "config", "settings", "seed", "pair", "train_src", "train_tgt", "valid_src", "valid_tgt", "test_src",

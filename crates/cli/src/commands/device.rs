@@ -4,6 +4,8 @@ use anyhow::Result;
 use noam_kernels::device::{Cpu, Precision};
 
 use crate::args::DeviceName;
+#[cfg(feature = "cublaslt")]
+use crate::{Usage, args::Products};
 
 /// A device, ready to compute.
 #[derive(Debug)]
@@ -11,6 +13,23 @@ pub(super) enum Opened {
     Cpu(Box<Cpu>),
     #[cfg(feature = "cuda")]
     Cuda(noam_kernels::device::Cuda),
+}
+
+#[cfg(feature = "cublaslt")]
+impl Opened {
+    /// The same with these matrix products.
+    ///
+    /// # Errors
+    /// If they are not there, or not for this device.
+    pub(super) fn with_products(self, products: Products) -> Result<Self> {
+        match (self, products) {
+            (opened, Products::Own) => Ok(opened),
+            (Opened::Cuda(device), Products::Cublaslt) => Ok(Opened::Cuda(device.with_cublaslt()?)),
+            (Opened::Cpu(_), Products::Cublaslt) => {
+                Err(Usage("cuBLASLt runs on GPUs only; give --device cuda, or leave --products out".to_owned()).into())
+            }
+        }
+    }
 }
 
 /// Opens a device, to compute in this precision.

@@ -31,6 +31,35 @@ impl End {
     }
 }
 
+/// Whose products.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    Us,
+    /// See [`Kernels::with_cublaslt`].
+    #[cfg(feature = "cublaslt")]
+    CublasLt,
+}
+
+impl By {
+    fn load(self, queue: &Queue) -> Result<Kernels, Error> {
+        let kernels = Kernels::load(queue)?;
+        match self {
+            By::Us => Ok(kernels),
+            #[cfg(feature = "cublaslt")]
+            By::CublasLt => kernels.with_cublaslt(queue),
+        }
+    }
+
+    /// Whether they have products with such an end, of results that are f32 or not.
+    fn makes(self, _end: End, _f32: bool) -> bool {
+        match self {
+            By::Us => true,
+            #[cfg(feature = "cublaslt")]
+            By::CublasLt => _end == End::None || (_f32 && _end != End::ReluGradient),
+        }
+    }
+}
+
 /// A product; how its operands are stored is two letters, `t` for a transposed one.
 #[derive(Clone, Copy, Debug)]
 struct Product {
@@ -51,8 +80,15 @@ impl Product {
         if self.layout.ends_with('t') { Rhs::Transposed(b) } else { Rhs::Rows(b) }
     }
 
-    fn operation(&self) -> &'static str {
-        if self.to_f32 { "matmul_to_f32" } else { "matmul" }
+    fn operation(&self, by: By) -> &'static str {
+        match (by, self.to_f32) {
+            (By::Us, false) => "matmul",
+            (By::Us, true) => "matmul_to_f32",
+            #[cfg(feature = "cublaslt")]
+            (By::CublasLt, false) => "matmul_cublaslt",
+            #[cfg(feature = "cublaslt")]
+            (By::CublasLt, true) => "matmul_to_f32_cublaslt",
+        }
     }
 
     fn name(&self) -> String {
@@ -82,9 +118,9 @@ impl Product {
     }
 }
 
-fn case<T: Element>(product: Product, offset: usize) -> Case {
-    Case::new::<T, _>(product.operation(), product.name(), product.work::<T>(), move |queue| {
-        Operands::<T>::new(queue, product, offset)
+fn case<T: Element>(product: Product, offset: usize, by: By) -> Case {
+    Case::new::<T, _>(product.operation(by), product.name(), product.work::<T>(), move |queue| {
+        Operands::<T>::new(by.load(queue)?, queue, product, offset)
     })
 }
 
@@ -105,10 +141,10 @@ struct Operands<T> {
 }
 
 impl<T: Element> Operands<T> {
-    fn new(queue: &Queue, product: Product, offset: usize) -> Result<Self, Error> {
+    fn new(kernels: Kernels, queue: &Queue, product: Product, offset: usize) -> Result<Self, Error> {
         let Host { a, b, bias, activation, c } = Host::new::<T>(product);
         Ok(Operands {
-            kernels: Kernels::load(queue)?,
+            kernels,
             product,
             a: Data::input(queue, &as_type(&a), offset)?,
             b: Data::input(queue, &as_type(&b), offset)?,
@@ -239,9 +275,17 @@ pub(super) fn bound<T: Element>(k: usize, sum: f64, other: f64, factor: f64, wan
 pub(super) fn cases(grid: Grid, cases: &mut Vec<Case>) {
     match grid {
         Grid::Awkward => awkward(cases),
-        Grid::Small => layers(SMALL, cases),
-        Grid::Base => layers(BASE, cases),
+        Grid::Small => layers(SMALL, By::Us, cases),
+        Grid::Base => layers(BASE, By::Us, cases),
     }
+}
+
+/// Those of [`Grid::Base`] that cuBLASLt has.
+#[cfg(feature = "cublaslt")]
+pub(super) fn by_cublaslt() -> Vec<Case> {
+    let mut cases = Vec::new();
+    layers(BASE, By::CublasLt, &mut cases);
+    cases
 }
 
 const LAYOUTS: [&str; 4] = ["nn", "nt", "tn", "tt"];
@@ -256,12 +300,12 @@ fn awkward(cases: &mut Vec<Case>) {
                 let end = [End::None, End::Bias, End::BiasRelu, End::ReluGradient][count % 4];
                 let product = Product { layout, shape: Shape { m, n, k }, start, end, to_f32: false };
                 let offset = Grid::Awkward.offset();
-                every_element!(cases, case(product, offset));
-                cases.push(case::<Tf32>(product, offset));
+                every_element!(cases, case(product, offset, By::Us));
+                cases.push(case::<Tf32>(product, offset, By::Us));
                 let product = Product { to_f32: true, ..product };
-                cases.push(case::<Tf32>(product, offset));
-                cases.push(case::<Bf16>(product, offset));
-                cases.push(case::<F16>(product, offset));
+                cases.push(case::<Tf32>(product, offset, By::Us));
+                cases.push(case::<Bf16>(product, offset, By::Us));
+                cases.push(case::<F16>(product, offset, By::Us));
                 count += 1;
             }
         }
@@ -270,7 +314,7 @@ fn awkward(cases: &mut Vec<Case>) {
 }
 
 /// The linear layers: of queries, keys and values, of the feed-forward network, and of the logits.
-fn layers(sizes: Sizes, cases: &mut Vec<Case>) {
+fn layers(sizes: Sizes, by: By, cases: &mut Vec<Case>) {
     let Sizes { b, t, c, f, v, rows, .. } = sizes;
     let n = b * t;
     let of = |layout, m, n, k, start, end, to_f32| Product { layout, shape: Shape { m, n, k }, start, end, to_f32 };
@@ -285,16 +329,22 @@ fn layers(sizes: Sizes, cases: &mut Vec<Case>) {
         of("nn", rows, c, v, zero, End::None, false),
         of("nn", n, c, 3 * c, add, End::None, false),
     ] {
-        every_element!(cases, case(product, 0));
-        cases.push(case::<Tf32>(product, 0));
+        if by.makes(product.end, true) {
+            cases.push(case::<f32>(product, 0, by));
+            cases.push(case::<Tf32>(product, 0, by));
+        }
+        if by.makes(product.end, false) {
+            cases.push(case::<Bf16>(product, 0, by));
+            cases.push(case::<F16>(product, 0, by));
+        }
     }
     // Gradients of weights, which are f32.
     for (m, n, k) in [(3 * c, c, n), (f, c, n), (c, f, n), (v, c, rows)] {
         let product = |to_f32| of("tn", m, n, k, add, End::None, to_f32);
-        cases.push(case::<f32>(product(false), 0));
-        cases.push(case::<Tf32>(product(true), 0));
-        cases.push(case::<Bf16>(product(true), 0));
-        cases.push(case::<F16>(product(true), 0));
+        cases.push(case::<f32>(product(false), 0, by));
+        cases.push(case::<Tf32>(product(true), 0, by));
+        cases.push(case::<Bf16>(product(true), 0, by));
+        cases.push(case::<F16>(product(true), 0, by));
     }
 }
 
@@ -307,5 +357,5 @@ pub(super) fn square(n: usize, element: &str) -> Vec<Case> {
         "f16" => case::<F16>,
         _ => case::<f32>,
     };
-    ["nt", "nn", "tn"].map(|layout| of(product(layout), 0)).into()
+    ["nt", "nn", "tn"].map(|layout| of(product(layout), 0, By::Us)).into()
 }

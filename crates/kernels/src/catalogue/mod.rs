@@ -277,6 +277,13 @@ pub fn cases(grid: Grid) -> Vec<Case> {
     cases
 }
 
+/// The matrix products of [`Grid::Base`] that NVIDIA's cuBLASLt has, made by it: to be timed beside ours, whose operations are
+/// named so without `_cublaslt`. Its f32 has not the CPU's bits, and [`Case::check`] finds that.
+#[cfg(feature = "cublaslt")]
+pub fn products_by_cublaslt() -> Vec<Case> {
+    matmul::by_cublaslt()
+}
+
 /// Matrix products of `n` x `n` x `n`, as large ones as a device is fast at: with the first operand as it is and the
 /// second transposed, both as they are, and the first transposed.
 pub fn square_products(n: usize, element: &str) -> Vec<Case> {

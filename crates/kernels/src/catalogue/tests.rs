@@ -14,6 +14,24 @@ fn names_are_unique() {
     }
 }
 
+#[cfg(feature = "cublaslt")]
+#[test]
+fn cublaslts_products_are_cases_of_ours() {
+    let ours: HashSet<_> = cases(Grid::Base).iter().map(Case::name).collect();
+    let theirs = products_by_cublaslt();
+    let names: HashSet<_> = theirs.iter().map(|case| case.name().replacen("_cublaslt", "", 1)).collect();
+    assert_eq!(names.len(), theirs.len());
+    assert!(names.is_subset(&ours));
+    // Where a bias is added, and where there is none: in f32 and tf32, and of all types.
+    let count = |layout| {
+        ["f32", "tf32", "bf16", "f16"].map(|element| {
+            theirs.iter().filter(|case| case.element == element && case.shape.starts_with(layout)).count()
+        })
+    };
+    assert_eq!(count("nt"), [4, 4, 1, 1]);
+    assert_eq!(count("tn"), [4; 4]);
+}
+
 #[test]
 fn every_awkward_case_passes_and_comes_near_its_bounds() {
     let queue = device();

@@ -2,6 +2,8 @@
 //! bf16 and f16 by `matmul_16.cu`, and of f32 rounded to tf32 by `matmul_tf32.cu`. Linear layers with what follows them are in
 //! `linear.cu`, `linear_16.cu` and `linear_tf32.cu`.
 
+#[cfg(feature = "cublaslt")]
+mod cublaslt;
 mod linear;
 #[cfg(test)]
 mod tests;
@@ -30,6 +32,8 @@ const LAYOUTS: [&str; 4] = ["matmul_nn", "matmul_nt", "matmul_tn", "matmul_tt"];
 pub struct Kernels {
     products: Families,
     followed: Followed,
+    #[cfg(feature = "cublaslt")]
+    cublaslt: Option<cublaslt::CublasLt>,
 }
 
 type Operands<'a, T> = (Lhs<View<'a, T>>, Rhs<View<'a, T>, View<'a, T>>);
@@ -106,7 +110,24 @@ impl Kernels {
         let whole = queue.load(OP, include_str!("matmul.ptx"))?;
         let half = queue.load(OP, include_str!("matmul_16.ptx"))?;
         let tf32 = queue.load(OP, include_str!("matmul_tf32.ptx"))?;
-        Ok(Kernels { products: Families::load([&whole, &half, &tf32], &LAYOUTS)?, followed: Followed::load(queue)? })
+        Ok(Kernels {
+            products: Families::load([&whole, &half, &tf32], &LAYOUTS)?,
+            followed: Followed::load(queue)?,
+            #[cfg(feature = "cublaslt")]
+            cublaslt: None,
+        })
+    }
+
+    /// The same with NVIDIA's cuBLASLt for the products that it has: without an epilogue, or with a bias and C in f32, and
+    /// nothing behind it. For this queue alone. Results are the library's, in f32 too, and what is said of them below is so of
+    /// ours only.
+    ///
+    /// # Errors
+    /// [`Error::NoCublasLt`] if the library is not found; [`Error::CublasLtDevice`] on the emulated device;
+    /// [`Error::CublasLt`]; [`Error::Driver`].
+    #[cfg(feature = "cublaslt")]
+    pub fn with_cublaslt(self, queue: &Queue) -> Result<Self, Error> {
+        Ok(Kernels { cublaslt: Some(cublaslt::CublasLt::new(queue)?), ..self })
     }
 
     /// [`matmul`](super::matmul) of device memory. `b` may be packed: that is its (N, K) as it is.
@@ -238,6 +259,17 @@ impl Kernels {
         let (m, n, k) = (size("M", shape.m)?, size("N", shape.n)?, size("K", shape.k)?);
         if m == 0 || n == 0 {
             return Ok(());
+        }
+        #[cfg(feature = "cublaslt")]
+        if let (Some(library), None, Some(finish)) = (&self.cublaslt, tile, cublaslt::Finish::of::<T, C>(&end))
+            && k > 0
+        {
+            let (a, b) = ((*a.pointer(), a_transposed == 1), (*b.pointer(), b_transposed == 1));
+            let accumulate = start == Start::Accumulate;
+            let call = cublaslt::Call { shape, a, b, c: *c.pointer(), accumulate, finish };
+            // SAFETY: `check` has shown that a holds M K values, b K N, c M N and a bias N; all of it is memory of
+            // this queue, as checked, and c is borrowed mutably.
+            return unsafe { library.launch::<T, C>(queue, call) };
         }
         let (families, layout) = match &end {
             End::Epilogue(_) | End::ColumnSums(_) => (&self.products, 2 * a_transposed + b_transposed),

@@ -92,8 +92,9 @@ pub(super) fn run(args: &KernelsBenchArgs) -> Result<()> {
         )
         .into());
     }
-    let cases = filtered(cases(Grid::Base), args.cases.filter.as_deref())?;
     let place = Place::open(args.device)?;
+    let all = beside_cublaslt(cases(Grid::Base), &place)?;
+    let cases = filtered(all, args.cases.filter.as_deref())?;
     let samples = args.samples as usize;
     let mut clock = Clock::new(&place.queue)?;
     let rates = Rates::measure(&place, &mut clock, &cases, samples)?;
@@ -110,6 +111,38 @@ pub(super) fn run(args: &KernelsBenchArgs) -> Result<()> {
         rates.write(out)?;
         table(out, &rates, &rows)
     })
+}
+
+/// With each product's twin by cuBLASLt behind it, if the library is here. If it is not, this says so.
+#[cfg(feature = "cublaslt")]
+fn beside_cublaslt(cases: Vec<Case>, place: &Place) -> Result<Vec<Case>> {
+    use noam_kernels::{Error, catalogue::products_by_cublaslt, matmul::cuda::Kernels};
+    match Kernels::load(&place.queue)?.with_cublaslt(&place.queue) {
+        Ok(_) => Ok(side_by_side(cases, products_by_cublaslt())),
+        Err(error @ Error::NoCublasLt { .. }) => {
+            say(&format!("cuBLASLt is not timed: {error}"));
+            Ok(cases)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(not(feature = "cublaslt"))]
+fn beside_cublaslt(cases: Vec<Case>, _: &Place) -> Result<Vec<Case>> {
+    Ok(cases)
+}
+
+/// Each case, and behind it the one of the others that is named so but for `_cublaslt`.
+#[cfg(feature = "cublaslt")]
+fn side_by_side(cases: Vec<Case>, mut others: Vec<Case>) -> Vec<Case> {
+    let mut all = Vec::new();
+    for case in cases {
+        let name = case.name();
+        all.push(case);
+        let twin = others.iter().position(|other| other.name().replacen("_cublaslt", "", 1) == name);
+        all.extend(twin.map(|at| others.remove(at)));
+    }
+    all
 }
 
 fn table(out: &mut dyn Write, rates: &Rates, rows: &[Row]) -> Result<()> {
@@ -132,6 +165,20 @@ fn table(out: &mut dyn Write, rates: &Rates, rows: &[Row]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(feature = "cublaslt")]
+    #[test]
+    fn cublaslts_products_stand_behind_ours() {
+        use noam_kernels::catalogue::products_by_cublaslt;
+        let ours = cases(Grid::Base);
+        let count = ours.len() + products_by_cublaslt().len();
+        let all = side_by_side(ours, products_by_cublaslt());
+        assert_eq!(all.len(), count);
+        let twins = all.windows(2).filter(|pair| {
+            pair[1].operation.ends_with("_cublaslt") && pair[1].name().replacen("_cublaslt", "", 1) == pair[0].name()
+        });
+        assert_eq!(twins.count(), products_by_cublaslt().len());
+    }
 
     #[test]
     fn shares_are_of_what_the_device_can_do() {

@@ -45,7 +45,10 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         Plan::Resume(_, config) => args.precision.unwrap_or(config.training.precision),
         Plan::Start(config) => config.training.precision,
     };
-    let ended = match device::open(args.device, precision)? {
+    let opened = device::open(args.device, precision)?;
+    #[cfg(feature = "cublaslt")]
+    let opened = opened.with_products(args.products)?;
+    let ended = match opened {
         Opened::Cpu(device) => run_on(*device, args, plan, setup),
         #[cfg(feature = "cuda")]
         Opened::Cuda(device) => run_on(device, args, plan, setup),

@@ -22,6 +22,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 pub struct Cuda {
     shared: Arc<Shared>,
     precision: Precision,
+    #[cfg(feature = "cublaslt")]
+    cublaslt: Option<Arc<matmul::cuda::Kernels>>,
 }
 
 /// Kernels of an operation, from their first use on.
@@ -119,6 +121,8 @@ impl Cuda {
         });
         Ok(Cuda {
             precision: Precision::F32,
+            #[cfg(feature = "cublaslt")]
+            cublaslt: None,
             shared: Arc::new(Shared {
                 queue,
                 scratch,
@@ -138,6 +142,26 @@ impl Cuda {
     /// The same device with activations in another precision.
     pub fn with_precision(self, precision: Precision) -> Self {
         Cuda { precision, ..self }
+    }
+
+    /// The same device with the matrix products of NVIDIA's cuBLASLt, those that it has: see
+    /// [`Kernels::with_cublaslt`](matmul::cuda::Kernels::with_cublaslt).
+    ///
+    /// # Errors
+    /// As there.
+    #[cfg(feature = "cublaslt")]
+    pub fn with_cublaslt(self) -> Result<Self, Error> {
+        let kernels = matmul::cuda::Kernels::load(self.queue())?.with_cublaslt(self.queue())?;
+        Ok(Cuda { cublaslt: Some(Arc::new(kernels)), ..self })
+    }
+
+    /// The matrix products: ours, but where others are asked for.
+    fn products(&self) -> Result<&matmul::cuda::Kernels, Error> {
+        #[cfg(feature = "cublaslt")]
+        if let Some(kernels) = &self.cublaslt {
+            return Ok(kernels);
+        }
+        self.matmul()
     }
 
     /// Its queue.

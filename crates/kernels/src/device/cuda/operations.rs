@@ -229,7 +229,7 @@ impl Device for Cuda {
         product!(self, T => {
             let (a, b) = (a.map(Act::of::<T>), unpacked::<T>(b));
             let epilogue = epilogue.map(Act::of::<T>, |bias| bias);
-            self.matmul()?.matmul(self.queue(), shape, a, b, start, epilogue, c.of())
+            self.products()?.matmul(self.queue(), shape, a, b, start, epilogue, c.of())
         })
     }
 
@@ -243,7 +243,7 @@ impl Device for Cuda {
     ) -> Result<(), Error> {
         product!(self, T => {
             let (a, b) = (a.map(Act::of::<T>), unpacked::<T>(b));
-            self.matmul()?.matmul_to_f32(self.queue(), shape, a, b, start, Epilogue::None, c)
+            self.products()?.matmul_to_f32(self.queue(), shape, a, b, start, Epilogue::None, c)
         })
     }
 
@@ -255,7 +255,7 @@ impl Device for Cuda {
         dw: ViewMut<'_>,
         db: ViewMut<'_>,
     ) -> Result<(), Error> {
-        product!(self, T => self.matmul()?.linear_gradients(self.queue(), sizes, dy.of::<T>(), x.of(), dw, db))
+        product!(self, T => self.products()?.linear_gradients(self.queue(), sizes, dy.of::<T>(), x.of(), dw, db))
     }
 
     fn linear_relu_dropout(
