@@ -45,7 +45,7 @@ pub struct TrainArgs {
     /// What to store activations in: f32, or on a CUDA device bf16, f16, or tf32 (f32, multiplied as tf32) [default: f32, or as the run had it]
     #[arg(long, value_name = "P")]
     pub precision: Option<Precision>,
-    /// Whose matrix products a CUDA device uses; to be said again when a run goes on, which has the results of the library then
+    /// Whose matrix products a CUDA device uses; to be said again when a run goes on
     #[cfg(feature = "cublaslt")]
     #[arg(long, value_enum, default_value_t)]
     pub products: super::Products,

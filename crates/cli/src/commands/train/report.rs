@@ -180,6 +180,10 @@ pub(super) fn resume_command(args: &TrainArgs, run: &Path) -> String {
     if args.device != DeviceName::Cpu {
         command.push_str(&format!(" --device {}", args.device));
     }
+    #[cfg(feature = "cublaslt")]
+    if args.products == crate::args::Products::Cublaslt {
+        command.push_str(" --products cublaslt");
+    }
     for (given, flag) in [(args.profile, " --profile"), (args.json, " --json")] {
         if given {
             command.push_str(flag);
@@ -221,4 +225,21 @@ pub(super) fn about(config: &RunConfig) -> String {
     let data = config.data.pair.map_or_else(|| "files".to_owned(), |pair| format!("embedded {pair}"));
     let schedule = &config.schedule;
     format!("{} on {data}, {} schedule, warm-up {} steps", config.preset.name(), schedule.kind(), schedule.warmup())
+}
+
+#[cfg(all(test, feature = "cublaslt"))]
+mod tests {
+    use super::*;
+    use crate::args::{Cli, Command};
+    use clap::Parser;
+
+    #[test]
+    fn the_command_that_goes_on_keeps_the_products() {
+        for flags in ["", " --device cuda:0 --products cublaslt"] {
+            let line = format!("noam train --run there{flags}");
+            let Command::Train(args) = Cli::try_parse_from(line.split(' ')).unwrap().command else { panic!("{line}") };
+            let command = resume_command(&args, Path::new("there"));
+            assert!(command.ends_with(&format!(" train --run there --resume{flags}")), "{command}");
+        }
+    }
 }
