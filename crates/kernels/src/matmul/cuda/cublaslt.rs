@@ -105,7 +105,7 @@ impl Finish {
             End::Epilogue(Epilogue::None) => Some(Finish::Nothing),
             End::Epilogue(Epilogue::Bias(bias)) if biased => Some(Finish::Bias(*bias.pointer())),
             End::Epilogue(Epilogue::BiasRelu(bias)) if biased => Some(Finish::BiasRelu(*bias.pointer())),
-            End::Epilogue(_) | End::ColumnSums(_) => None,
+            End::Epilogue(_) | End::ColumnSums(_) | End::Dropped(..) | End::Normalized(..) => None,
         }
     }
 
