@@ -140,51 +140,137 @@ pub fn searches_on(device: impl Device) {
     }
 }
 
-/// The first `passes` of PyTorch's run on a device whose activations have unit roundoff `u`, or what products read of them,
-/// which is fewer roundings.
-///
-/// Before every pass the device is given the weights of a CPU's run in f32, which [`twenty_updates_on`] has shown to be
-/// PyTorch's: what is compared is each pass, not where updates by rounded gradients lead.
-pub fn passes_with_roundoff(device: impl Device, u: f64, passes: usize) {
-    let (run, config) = setup();
-    let initial = weights("init.safetensors", &config);
-    let model = Model::from_values(Cpu::new(), config.clone(), &initial).unwrap();
-    let mut exact = Training::new(model, adam::Config::default()).unwrap();
-    let model = Model::from_values(device, config.clone(), &initial).unwrap();
-    let mut rounded = Training::new(model, adam::Config::default()).unwrap();
-    let schedule = Noam::new(config.d_model as u64, run["case"]["warmup"].as_u64().unwrap(), 1.0).unwrap();
-    let [mut values, mut want, mut got] = [(); 3].map(|()| vec![0.0; exact.layout().len()]);
-    for sentences in &run["batches"].as_array().unwrap()[..passes] {
-        let pairs: Vec<_> = rows(&sentences["src"]).into_iter().zip(rows(&sentences["tgt"])).collect();
-        let batch = Sentences::new(&pairs);
-        let pass = Pass { seed: 0, micro_batch: 0, label_smoothing: 0.1, update_tokens: batch.targets() };
-        exact.model().read_values(&mut values).unwrap();
-        rounded.model_mut().write_values(&values).unwrap();
-        rounded.clear_gradients().unwrap();
-        let want_loss = exact.accumulate(&batch.batch(), pass).unwrap();
-        let got_loss = rounded.accumulate(&batch.batch(), pass).unwrap();
-        exact.read_gradients(&mut want).unwrap();
-        rounded.read_gradients(&mut got).unwrap();
+/// PyTorch's run twice: in f32 on the CPU, as [`twenty_updates_on`] compares it, and on a device whose activations have unit
+/// roundoff `u`, or what products read of them, which is fewer roundings.
+struct Both<D: Device> {
+    exact: Training<Cpu>,
+    rounded: Training<D>,
+    schedule: Noam,
+    batches: Vec<Sentences>,
+    u: f64,
+}
 
-        // On its way through the ten sublayers an activation is rounded about five times in each: the projections, the
-        // scores' softmax, the heads, the sum, its norm; R = 50 times, and the weights once more each time. The errors are
-        // independent and relative, so at the top they are of sqrt(2 R) u. A target's loss changes by at most twice what a
-        // logit, of size 1, changes by, and the mean over N targets by three standard deviations at most.
-        let tokens = want_loss.tokens as f64;
-        let tolerance = 3.0 * 2.0 * 100f64.sqrt() * u / tokens.sqrt();
-        let error = (got_loss.sum - want_loss.sum).abs() / tokens;
-        assert!(error <= tolerance, "loss: {error:e} off, {tolerance:e} allowed");
+/// A batch's mean losses, and the gradients.
+struct Passes {
+    losses: [f64; 2],
+    want: Vec<f32>,
+    got: Vec<f32>,
+}
 
-        // The gradient comes twice that way, and each norm and softmax may double an error's share: 4 sqrt(2 R) u. And where
-        // a ReLU's input is within rounding of 0, its gradient is there or not: of as many as there are, a few, each of an
-        // equal part of the sum of squares.
-        let norm = |x: &mut dyn Iterator<Item = f64>| x.map(|x| x * x).sum::<f64>().sqrt();
-        let size = norm(&mut want.iter().map(|&x| f64::from(x)));
-        let error = norm(&mut want.iter().zip(&got).map(|(&want, &got)| f64::from(got - want))) / size;
-        let batch = batch.batch();
+fn norm(values: impl Iterator<Item = f64>) -> f64 {
+    values.map(|x| x * x).sum::<f64>().sqrt()
+}
+
+impl<D: Device> Both<D> {
+    fn new(device: D, u: f64) -> Self {
+        let (run, config) = setup();
+        let initial = weights("init.safetensors", &config);
+        let exact = Model::from_values(Cpu::new(), config.clone(), &initial).unwrap();
+        let rounded = Model::from_values(device, config.clone(), &initial).unwrap();
+        let sentences = |batch: &Value| {
+            let pairs: Vec<_> = rows(&batch["src"]).into_iter().zip(rows(&batch["tgt"])).collect();
+            Sentences::new(&pairs)
+        };
+        Both {
+            exact: Training::new(exact, adam::Config::default()).unwrap(),
+            rounded: Training::new(rounded, adam::Config::default()).unwrap(),
+            schedule: Noam::new(config.d_model as u64, run["case"]["warmup"].as_u64().unwrap(), 1.0).unwrap(),
+            batches: run["batches"].as_array().unwrap().iter().map(sentences).collect(),
+            u,
+        }
+    }
+
+    fn passes(&mut self, batch: usize) -> Passes {
+        let sentences = &self.batches[batch];
+        let tokens = sentences.targets();
+        let pass = Pass { seed: 0, micro_batch: 0, label_smoothing: 0.1, update_tokens: tokens };
+        let [mut want, mut got] = [(); 2].map(|()| vec![0.0; self.exact.layout().len()]);
+        let losses = [
+            self.exact.accumulate(&sentences.batch(), pass).unwrap().sum,
+            self.rounded.accumulate(&sentences.batch(), pass).unwrap().sum,
+        ];
+        self.exact.read_gradients(&mut want).unwrap();
+        self.rounded.read_gradients(&mut got).unwrap();
+        Passes { losses: losses.map(|sum| sum / tokens as f64), want, got }
+    }
+
+    /// By how much a pass may change the mean loss of a batch.
+    ///
+    /// On its way through the ten sublayers an activation is rounded about five times in each: the projections, the scores'
+    /// softmax, the heads, the sum, its norm; R = 50 times, and the weights once more each time. The errors are independent and
+    /// relative, so at the top they are of sqrt(2 R) u. A target's loss changes by at most twice what a logit, of size 1,
+    /// changes by, and the mean over N targets by three standard deviations at most.
+    fn loss_tolerance(&self, batch: usize) -> f64 {
+        3.0 * 2.0 * 100f64.sqrt() * self.u / (self.batches[batch].targets() as f64).sqrt()
+    }
+
+    /// By how much a pass may change the gradient, relative to its norm.
+    ///
+    /// It comes twice the way of [`Both::loss_tolerance`], and each norm and softmax may double an error's share:
+    /// 4 sqrt(2 R) u. And where a ReLU's input is within rounding of 0, its gradient is there or not: of as many as there are, a
+    /// few, each of an equal part of the sum of squares.
+    fn gradient_tolerance(&self, batch: usize) -> f64 {
+        let (config, batch) = (self.exact.model().config(), self.batches[batch].batch());
         let rows = batch.src_lengths.len() * (config.encoder_layers * batch.s + config.decoder_layers * batch.t);
-        let tolerance = 4.0 * 100f64.sqrt() * u + 4.0 / ((rows * config.d_ff) as f64).sqrt();
+        4.0 * 100f64.sqrt() * self.u + 4.0 / ((rows * config.d_ff) as f64).sqrt()
+    }
+
+    fn values(&self) -> [Vec<f32>; 2] {
+        let [mut exact, mut rounded] = [(); 2].map(|()| vec![0.0; self.exact.layout().len()]);
+        self.exact.model().read_values(&mut exact).unwrap();
+        self.rounded.model().read_values(&mut rounded).unwrap();
+        [exact, rounded]
+    }
+}
+
+/// The first `passes` of PyTorch's run on a device that rounds so. Before each it is given the weights of the exact run: what
+/// is compared is each pass, not where updates by rounded gradients lead.
+pub fn passes_with_roundoff(device: impl Device, u: f64, passes: usize) {
+    let mut both = Both::new(device, u);
+    for batch in 0..passes {
+        let [values, _] = both.values();
+        both.rounded.model_mut().write_values(&values).unwrap();
+        both.rounded.clear_gradients().unwrap();
+        let Passes { losses: [want_loss, got_loss], want, got } = both.passes(batch);
+        let (error, tolerance) = ((got_loss - want_loss).abs(), both.loss_tolerance(batch));
+        assert!(error <= tolerance, "loss: {error:e} off, {tolerance:e} allowed");
+        let size = norm(want.iter().map(|&x| f64::from(x)));
+        let error = norm(want.iter().zip(&got).map(|(&want, &got)| f64::from(got - want))) / size;
+        let tolerance = both.gradient_tolerance(batch);
         assert!(error <= tolerance, "gradient: {error:e} off, {tolerance:e} allowed");
-        let _ = exact.update(&schedule, f64::INFINITY).unwrap();
+        let _ = both.exact.update(&both.schedule, f64::INFINITY).unwrap();
+    }
+}
+
+/// PyTorch's whole run on a device that rounds so, which updates its own weights.
+pub fn run_with_roundoff(device: impl Device, u: f64) {
+    let mut both = Both::new(device, u);
+    let (mut path, mut share) = (0.0, 0.0f64);
+    for batch in 0..both.batches.len() {
+        let [exact, rounded] = both.values();
+        let distance = norm(exact.iter().zip(&rounded).map(|(a, b)| f64::from(a - b))) / (exact.len() as f64).sqrt();
+        // An update moves an element by about the rate, whatever its gradient's size: at first in the direction of its sign. Where
+        // a gradient is smaller than its error the sign is anything. Of gradients spread evenly around zero, with errors of a
+        // share e of their size, these are a share e too, and such an element is then off by twice the rate: so all of them by
+        // 2 sqrt(e) of the path, in the mean of squares. Later updates are of averages, and no further off.
+        share = share.max(both.gradient_tolerance(batch).sqrt());
+        assert!(distance <= 2.0 * share * path, "weights before update {}: {distance:e} off", batch + 1);
+
+        // A loss is then off by what its pass rounds, and by the gradient times the weights' distance. That knows nothing of
+        // this batch's gradient: like any two directions that have nothing to do with each other their product is
+        // |gradient| |distance| / sqrt(elements), three times that at most.
+        let Passes { losses: [want, got], want: gradient, .. } = both.passes(batch);
+        let size = norm(gradient.iter().map(|&x| f64::from(x)));
+        let (error, tolerance) = ((got - want).abs(), both.loss_tolerance(batch) + 3.0 * size * distance);
+        assert!(error <= tolerance, "loss {want} of update {}: {error:e} off, {tolerance:e} allowed", batch + 1);
+        // Losses are 4.5: a bound of more would show nothing.
+        assert!(tolerance < 0.2, "{tolerance}");
+
+        let step = Step::new(batch as u64 + 1).unwrap();
+        let _ = both.exact.update(&both.schedule, f64::INFINITY).unwrap();
+        let update = both.rounded.update(&both.schedule, f64::INFINITY).unwrap();
+        let rate = both.schedule.rate(step);
+        assert_eq!(update.outcome, Outcome::Applied { step, rate, finite: true });
+        path += rate;
     }
 }

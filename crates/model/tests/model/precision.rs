@@ -33,6 +33,18 @@ fn passes_in_tf32_are_pytorchs_but_for_rounding() {
 }
 
 #[test]
+fn twenty_updates_in_bf16_stay_near_pytorchs() {
+    parity::run_with_roundoff(cuda().with_precision(Precision::Bf16), 2f64.powi(-9));
+    nothing_was_found();
+}
+
+#[test]
+fn twenty_updates_in_f16_stay_near_pytorchs() {
+    parity::run_with_roundoff(cuda().with_precision(Precision::F16), 2f64.powi(-12));
+    nothing_was_found();
+}
+
+#[test]
 fn tf32_rounds_in_products() {
     let [exact, rounded] = [Precision::F32, Precision::Tf32].map(|precision| {
         let mut training = start(precision, Norm::Post);
