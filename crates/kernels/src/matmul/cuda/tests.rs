@@ -1,9 +1,9 @@
-//! In f32 the device's bits are the CPU's, whatever the tile, the storage and the alignment. `half.rs`: 16 bits,
+//! In f32 the device's bits are the CPU's, whatever the tile, the storage and the alignment. `tensor.rs`: on tensor cores,
 //! `tf32.rs`: f32 rounded to tf32.
 
 mod gradients;
-mod half;
 mod linear;
+mod tensor;
 mod tf32;
 
 use super::tile::WHOLE;

@@ -1,12 +1,12 @@
-//! bf16 and f16, against f64 on the values that the operands have.
+//! Products on tensor cores, against f64 on what is multiplied: bf16, f16, and f32 rounded to tf32.
 
 use super::super::Kernels;
-use super::super::tile::HALF;
+use super::super::tile::{HALF, TF32};
 use super::{Case, ENDS, Ends, SCALE, STARTS, counts};
-use crate::cuda::{Bf16, Buffer, Element, F16, Queue};
+use crate::cuda::{Bf16, Buffer, Element, F16, Queue, Tf32};
 use crate::matmul::{Epilogue, Lhs, Rhs, Shape, Start};
 use crate::testing::cuda::device;
-use crate::testing::{U, values};
+use crate::testing::{U, bits_but_nan, values};
 use noam_emulator::driver::control;
 use noam_emulator::exec::BlockOrder;
 
@@ -75,17 +75,34 @@ impl<T: Element, C: Element> Case<T, C> {
     }
 }
 
+/// All types have the same tiles.
+const TILES: std::ops::Range<usize> = 0..HALF.len();
+const _: () = assert!(HALF.len() == TF32.len());
+
+/// M, N and K.
+type Sizes = (usize, usize, usize);
+
+/// Around a chunk, a product of tensor cores, a tile's sides and a tile of terms, of 16 bits and of tf32.
+const SHAPES: [Sizes; 7] =
+    [(1, 1, 1), (7, 9, 8), (15, 17, 31), (16, 32, 33), (64, 72, 96), (33, 131, 65), (136, 40, 16)];
+const TF32_SHAPES: [Sizes; 7] =
+    [(1, 1, 1), (7, 9, 4), (15, 17, 15), (16, 32, 17), (64, 68, 48), (33, 131, 33), (132, 40, 8)];
+
 fn within_the_bound<T: Element, C: Element>() {
     let queue = device();
     let kernels = Kernels::load(&queue).unwrap();
-    // Around a chunk, a product of tensor cores, a tile's sides and a tile of terms.
-    let shapes = [(1, 1, 1), (7, 9, 8), (15, 17, 31), (16, 32, 33), (64, 72, 96), (33, 131, 65), (136, 40, 16)];
+    // In the end, rows of four values that are aligned to that, and operands of eight or four, some of them not.
+    let (shapes, aligned) = match T::NAME {
+        "tf32" => (TF32_SHAPES, [((24, 36, 20), 0), ((9, 35, 10), 3)]),
+        _ => (SHAPES, [((24, 36, 40), 4), ((40, 24, 20), 0)]),
+    };
     let mut count = 0;
-    for tile in 0..HALF.len() {
+    for tile in TILES {
         for shape in shapes {
             for before in [0, 1] {
                 let case = Case::<T, C>::new(&queue, shape, before, plain);
                 for layout in 0..4 {
+                    // The starts and the epilogues in turn: every tile meets every pair.
                     case.check_bound((&queue, &kernels), tile, layout, STARTS[count / 4 % 2], ENDS[count % 4]);
                     count += 1;
                 }
@@ -93,8 +110,7 @@ fn within_the_bound<T: Element, C: Element>() {
             }
         }
     }
-    // Rows of four values that are aligned to that, and operands of eight, some of them not.
-    for (shape, before) in [((24, 36, 40), 4), ((40, 24, 20), 0)] {
+    for (shape, before) in aligned {
         let case = Case::<T, C>::new(&queue, shape, before, plain);
         for layout in 0..4 {
             for start in STARTS {
@@ -117,17 +133,21 @@ fn f16_is_within_the_bound() {
 }
 
 #[test]
+fn tf32_is_within_the_bound() {
+    within_the_bound::<Tf32, f32>();
+}
+
+#[test]
 fn sums_in_f32_are_within_the_bound() {
     within_the_bound::<Bf16, f32>();
     within_the_bound::<F16, f32>();
 }
 
-#[test]
-fn no_terms_leave_the_start() {
+fn no_terms<T: Element>() {
     let queue = device();
     let kernels = Kernels::load(&queue).unwrap();
-    let case = Case::<Bf16, Bf16>::new(&queue, (5, 12, 0), 0, plain);
-    for tile in 0..HALF.len() {
+    let case = Case::<T, T>::new(&queue, (5, 12, 0), 0, plain);
+    for tile in TILES {
         for start in STARTS {
             for ends in ENDS {
                 case.check_bound((&queue, &kernels), tile, 1, start, ends);
@@ -137,7 +157,12 @@ fn no_terms_leave_the_start() {
 }
 
 #[test]
-fn nan_and_infinity_stay_in_their_row_and_column() {
+fn no_terms_leave_the_start() {
+    no_terms::<Bf16>();
+    no_terms::<Tf32>();
+}
+
+fn odd_values<T: Element>() {
     let queue = device();
     let kernels = Kernels::load(&queue).unwrap();
     // The last value of the last row of A, the last of the last column of B: next to what is filled with zeros.
@@ -150,8 +175,8 @@ fn nan_and_infinity_stay_in_their_row_and_column() {
             }
             values
         };
-        let case = Case::<F16, F16>::new(&queue, (m, n, k), 0, positive);
-        for tile in 0..HALF.len() {
+        let case = Case::<T, T>::new(&queue, (m, n, k), 0, positive);
+        for tile in TILES {
             // A in rows, B transposed: the last value is that of the last row and term.
             let got = case.run((&queue, &kernels), Some(tile), 1, Start::Zero, relu);
             for (at, x) in got.iter().enumerate() {
@@ -161,6 +186,12 @@ fn nan_and_infinity_stay_in_their_row_and_column() {
             }
         }
     }
+}
+
+#[test]
+fn nan_and_infinity_stay_in_their_row_and_column() {
+    odd_values::<F16>();
+    odd_values::<Tf32>();
 }
 
 #[test]
@@ -178,12 +209,11 @@ fn too_much_for_f16_is_infinite_and_f32_holds_it() {
     assert_eq!(wide.read().unwrap(), [16_000_001.0]);
 }
 
-#[test]
-fn the_order_of_blocks_does_not_show() {
+fn any_order<T: Element>() {
     let queue = device();
     let kernels = Kernels::load(&queue).unwrap();
-    let case = Case::<Bf16, f32>::new(&queue, (64 * 9 + 3, 70, 24), 0, plain);
-    let run = || case.run((&queue, &kernels), None, 1, Start::Accumulate, Ends::Bias);
+    let case = Case::<T, f32>::new(&queue, (64 * 9 + 3, 70, 24), 0, plain);
+    let run = || bits_but_nan(&case.run((&queue, &kernels), None, 1, Start::Accumulate, Ends::Bias));
     let want = run();
     for order in [BlockOrder::Backward, BlockOrder::Shuffled(5)] {
         control::set_block_order(order);
@@ -193,7 +223,14 @@ fn the_order_of_blocks_does_not_show() {
 }
 
 #[test]
+fn the_order_of_blocks_does_not_show() {
+    any_order::<Bf16>();
+    any_order::<Tf32>();
+}
+
+#[test]
 fn no_bank_conflicts_and_no_sectors_in_vain() {
     counts::<Bf16, Bf16>(&HALF);
     counts::<Bf16, f32>(&HALF);
+    counts::<Tf32, f32>(&TF32);
 }
