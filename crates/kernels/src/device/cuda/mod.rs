@@ -4,6 +4,7 @@
 //! [`Device::read_totals`], [`Device::top_k_log_softmax`] and [`Device::adam_update`]. Kernels are loaded when they are first used; scratch
 //! grows at the first use of a size, then stays.
 
+mod arguments;
 mod graphs;
 mod memory;
 mod operations;

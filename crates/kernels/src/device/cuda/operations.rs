@@ -1,5 +1,6 @@
 //! The operations of a [`Cuda`] device: each takes its scratch and calls its launcher.
 
+use super::arguments::{affine, backward, gradients, linear_of, output, product, typed, unpacked};
 use super::graphs::Graphs;
 use super::memory::{Act, ActMut, Activations, Parameters};
 use super::{Cuda, Scratch, grown};
@@ -14,61 +15,9 @@ use crate::device::{
 use crate::dropout::Dropout;
 use crate::error::check_len;
 use crate::layer_norm::Write;
-use crate::layer_norm::cuda as norm;
 use crate::matmul::{Epilogue, Lhs, Rhs, Shape, Start, cuda as matmul};
 use crate::{Error, embedding, grad_norm, layer_norm, top_k};
 use noam_schedule::Schedule;
-
-fn affine<'a>(norm: &Norm<View<'a>>) -> norm::Affine<'a> {
-    norm::Affine { gamma: norm.gamma, beta: norm.beta }
-}
-
-fn output<'a, T: Element>(out: NormOutput<ActMut<'a>, ViewMut<'a>>) -> norm::Output<'a, T> {
-    let NormOutput { y, mean, rstd } = out;
-    norm::Output { y: y.of(), mean, rstd }
-}
-
-fn backward<'a, T: Element>(input: NormInput<Act<'a>, View<'a>>) -> norm::Backward<'a, T> {
-    let NormInput { dy, sum, mean, rstd, gamma } = input;
-    norm::Backward { dy: dy.of(), sum: sum.of(), mean, rstd, gamma }
-}
-
-fn gradients<'a, T: Element>(out: NormGradients<ActMut<'a>, ViewMut<'a>>) -> norm::Gradients<'a, T> {
-    let NormGradients { dsum, dgamma, dbeta } = out;
-    norm::Gradients { dsum: dsum.of(), dgamma, dbeta }
-}
-
-/// The expression, with `T` the type of the device's activations.
-macro_rules! typed {
-    ($device:ident, $T:ident => $body:expr) => {
-        match $device.precision {
-            Precision::F32 | Precision::Tf32 => {
-                type $T = f32;
-                $body
-            }
-            Precision::Bf16 => {
-                type $T = Bf16;
-                $body
-            }
-            Precision::F16 => {
-                type $T = F16;
-                $body
-            }
-        }
-    };
-}
-
-/// The same for products, with `T` the type that they take factors for.
-macro_rules! product {
-    ($device:ident, $T:ident => $body:expr) => {
-        if $device.precision == Precision::Tf32 {
-            type $T = Tf32;
-            $body
-        } else {
-            typed!($device, $T => $body)
-        }
-    };
-}
 
 impl Device for Cuda {
     type Buffer = Buffer<f32>;
@@ -570,18 +519,6 @@ impl Device for Cuda {
         })?;
         adam.outcome()
     }
-}
-
-/// A linear layer's operands; packed weights are a copy.
-fn linear_of<'a, T: Element>(
-    Linear { sizes, x, w, bias, .. }: Linear<Act<'a>, Act<'a>, &'a Activations, View<'a>>,
-) -> matmul::Linear<'a, T> {
-    matmul::Linear { sizes, x: x.of(), w: w.of(), bias }
-}
-
-/// A packed weight is a copy as it is.
-fn unpacked<'a, T: Element>(b: Rhs<Act<'a>, &'a Activations>) -> Rhs<View<'a, T>, View<'a, T>> {
-    b.map(Act::of, |packed| packed.view().of())
 }
 
 impl Cuda {
