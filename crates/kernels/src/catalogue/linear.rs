@@ -206,7 +206,8 @@ impl<T: Element> Operands<T> {
 pub(super) fn cases(grid: Grid, cases: &mut Vec<Case>) {
     let layers = |sizes: super::Sizes| {
         let (n, c, f) = (sizes.b * sizes.t, sizes.c, sizes.f);
-        (vec![(n, f, c)], vec![(n, c, c), (n, c, f)])
+        // A norm's arithmetic is of whole groups of columns: 512, as the base model has, are some.
+        (vec![(n, f, c)], vec![(n, BASE.c, c), (n, BASE.c, f)])
     };
     let (dropped, normalized) = match grid {
         Grid::Awkward => {
