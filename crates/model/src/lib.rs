@@ -23,4 +23,4 @@ pub use model::Model;
 pub use params::{Entry, Layout};
 pub use picture::{AttentionKind, AttentionMap, attention_maps};
 pub use search::{Hypothesis, Search, Translator};
-pub use training::{Inference, Loss, Pass, Training, Update};
+pub use training::{Inference, Loss, Pass, Training, Underway, Update};

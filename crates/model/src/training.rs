@@ -47,6 +47,11 @@ pub struct Update {
     pub outcome: Outcome,
 }
 
+/// An update on its way: [`Training::finish_update`] takes it.
+#[derive(Debug)]
+#[must_use = "an update must be finished before the next batch"]
+pub struct Underway<D: Device>(D::Underway);
+
 /// Totals of batches that stay on the device before they are read.
 const TOTALS: usize = 64;
 
@@ -421,12 +426,29 @@ impl<D: Device> Training<D> {
     /// # Errors
     /// [`Error::Kernel`] if the schedule's rate or `max_norm` is out of range.
     pub fn update<S: Schedule + ?Sized>(&mut self, schedule: &S, max_norm: f64) -> Result<Update, Error> {
+        let update = self.enqueue_update(schedule, max_norm)?;
+        self.finish_update(update)
+    }
+
+    /// [`Training::update`] up to where it would wait for the device: what the caller does until [`Training::finish_update`], it
+    /// does while the device is at work.
+    ///
+    /// # Errors
+    /// As [`Training::update`].
+    pub fn enqueue_update<S: Schedule + ?Sized>(&mut self, schedule: &S, max_norm: f64) -> Result<Underway<D>, Error> {
         let unscale = self.loss_scale.map_or(1.0, |scale| 1.0 / scale.scale());
         let state =
             Optimized { params: &mut self.model.params, grads: &mut self.grads, m: &mut self.m, v: &mut self.v };
-        let scaling = Scaling { unscale, max_norm };
         let (graphs, adam) = (&mut self.graphs, &mut self.adam);
-        let (grad_norm, outcome) = self.model.device.adam_update(graphs, adam, schedule, scaling, state)?;
+        Ok(Underway(self.model.device.adam_update(graphs, adam, schedule, Scaling { unscale, max_norm }, state)?))
+    }
+
+    /// Waits for an update that was begun with [`Training::enqueue_update`].
+    ///
+    /// # Errors
+    /// [`Error::Kernel`] if the device fails.
+    pub fn finish_update(&mut self, update: Underway<D>) -> Result<Update, Error> {
+        let (grad_norm, outcome) = self.model.device.adam_outcome(&mut self.adam, update.0)?;
         let loss = self.losses()?;
         (self.read, self.unread) = (0.0, 0);
         if let Some(scale) = &mut self.loss_scale {

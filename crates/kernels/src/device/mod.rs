@@ -72,6 +72,9 @@ pub trait Device: Debug + Send {
     /// The optimiser: its constants, and the count of updates, which nothing but [`Device::adam_update`] advances.
     type Adam: Debug + Send;
 
+    /// An update that is under way: what is known of it.
+    type Underway: Debug + Send;
+
     /// Work that was done before, kept to be done again; nothing where that gains nothing.
     type Graphs: Debug + Default + Send;
 
@@ -343,9 +346,8 @@ pub trait Device: Debug + Send {
     fn adam(&self, config: adam::Config, updates: u64) -> Result<Self::Adam, Error>;
     /// Updates that have changed parameters so far.
     fn updates(&self, adam: &Self::Adam) -> u64;
-    /// [`crate::grad_norm`] of the gradients, then [`crate::adam`]: one update, or a skipped one. The gradients are zero
-    /// afterwards. Returns the norm of the unscaled gradients, before clipping, and what was done. `graphs` is for this
-    /// optimiser and this state alone.
+    /// [`crate::grad_norm`] of the gradients, then [`crate::adam`]: one update, or a skipped one, which need not be done when this
+    /// returns. The gradients are zero afterwards. `graphs` is for this optimiser and this state alone.
     fn adam_update<S: Schedule + ?Sized>(
         &self,
         graphs: &mut Self::Graphs,
@@ -353,5 +355,7 @@ pub trait Device: Debug + Send {
         schedule: &S,
         scaling: Scaling,
         state: Optimized<'_, Self::Parameters, Self::Buffer>,
-    ) -> Result<(f64, Outcome), Error>;
+    ) -> Result<Self::Underway, Error>;
+    /// Waits for the newest update: the norm of its unscaled gradients, before clipping, and what was done.
+    fn adam_outcome(&self, adam: &mut Self::Adam, update: Self::Underway) -> Result<(f64, Outcome), Error>;
 }

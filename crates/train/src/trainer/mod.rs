@@ -87,6 +87,8 @@ pub struct Trainer<'s, D: Device = Cpu> {
     valid_batches: Batches,
     /// The batches of an update, and one more for validation; reused.
     micro: Vec<Batch>,
+    /// Whether these are of the update to come.
+    filled: bool,
     valid_batch: Batch,
     /// None only while it is at work.
     pool: Option<ThreadPool>,
@@ -227,6 +229,7 @@ impl<D: Device> Trainer<'_, D> {
     ) -> Result<(End, Option<RunResult>), Error> {
         let batches = Arc::clone(&self.batches);
         let mut stream = batches.stream(self.state.position)?;
+        self.filled = false;
         let stopped = || stop.load(Ordering::Relaxed);
         let end = loop {
             if stopped() || (self.validation_due() && !self.validate(observer, stop)?) {

@@ -247,6 +247,7 @@ impl<'s, D: Device> Trainer<'s, D> {
             storage,
             run: run.to_path_buf(),
             micro: vec![Batch::default(); config.training.accumulation],
+            filled: false,
             valid_batch: Batch::default(),
             buffers: [(); 3].map(|()| vec![0.0; layout.len()]),
             clock: Clock { before: state.elapsed(), since: None },

@@ -34,11 +34,11 @@ impl<D: Device> Trainer<'_, D> {
             // The run goes on after its end: what was chosen then is no longer the result.
             self.manifest.write(self.storage, &self.run)?;
         }
-        for batch in &mut self.micro {
-            batch.fill(&self.data.train, stream.next_batch(), 1);
+        // Filled while the last update was under way, but for the first.
+        if !std::mem::take(&mut self.filled) {
+            self.fill(stream);
         }
         let batched = Instant::now();
-        self.profile.batches += batched - began;
         let attempt = self.training.updates() + 1;
         let tokens: usize = self.micro.iter().map(|batch| batch.target_tokens).sum();
         #[cfg(test)]
@@ -73,8 +73,14 @@ impl<D: Device> Trainer<'_, D> {
         };
         // Too large a scale of the loss may be all that is wrong with the gradients; it falls by skipped updates.
         let falls = self.training.loss_scale().is_some_and(|scale| scale.can_fall());
-        let update = self.training.update(&guided, clip)?;
-        self.profile.updates += passed.elapsed();
+        let update = self.training.enqueue_update(&guided, clip)?;
+        let position = stream.position();
+        let began_filling = Instant::now();
+        self.fill(stream);
+        self.filled = true;
+        let filling = began_filling.elapsed();
+        let update = self.training.finish_update(update)?;
+        self.profile.updates += passed.elapsed() - filling;
         let loss = update.loss / tokens as f64;
         #[cfg(test)]
         let loss = self.fault.as_ref().map_or(loss, |fault| fault.loss(attempt, loss));
@@ -82,7 +88,7 @@ impl<D: Device> Trainer<'_, D> {
             self.diverged(attempt, loss, None)?;
             return Err(Error::Diverged { step: attempt, loss });
         }
-        self.state.position = stream.position();
+        self.state.position = position;
         let grad_norm = Number(update.grad_norm);
         match update.outcome {
             Outcome::Applied { step, rate, finite: true } => {
@@ -124,6 +130,15 @@ impl<D: Device> Trainer<'_, D> {
                 Ok(())
             }
         }
+    }
+
+    /// Makes the batches of an update, those that the stream has next.
+    fn fill(&mut self, stream: &mut Stream<'_>) {
+        let began = Instant::now();
+        for batch in &mut self.micro {
+            batch.fill(&self.data.train, stream.next_batch(), 1);
+        }
+        self.profile.batches += began.elapsed();
     }
 
     /// Writes down the true values of a step that ends the run.

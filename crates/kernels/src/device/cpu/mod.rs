@@ -88,7 +88,8 @@ mod tests {
         d.upload(grads, &mut g, Span { offset: 0, len: 3 }).unwrap();
         let mut adam = d.adam(adam::Config::default(), 0).unwrap();
         let state = Optimized { params: &mut params, grads: &mut g, m: &mut m, v: &mut v };
-        let (norm, _) = d.adam_update(&mut (), &mut adam, &Constant::new(0.1).unwrap(), scaling, state).unwrap();
+        let update = d.adam_update(&mut (), &mut adam, &Constant::new(0.1).unwrap(), scaling, state).unwrap();
+        let (norm, _) = d.adam_outcome(&mut adam, update).unwrap();
         (norm, [params.to_vec(), m.to_vec(), v.to_vec()])
     }
 

@@ -50,6 +50,8 @@ impl Device for Cpu {
     type ActMut<'a> = &'a mut [f32];
     type Adam = Adam;
     type Graphs = ();
+    /// It is done.
+    type Underway = (f64, Outcome);
 
     fn another(&self) -> Self {
         Cpu::new()
@@ -537,5 +539,9 @@ impl Device for Cpu {
         let gradient = GradScale { norm, scale: scale * unscale, after: Cleared::Clear };
         let outcome = self.timed(Op::Adam, || adam.update(schedule, gradient, adam::State { params, grads, m, v }))?;
         Ok((norm, outcome))
+    }
+
+    fn adam_outcome(&self, _: &mut Adam, update: (f64, Outcome)) -> Result<(f64, Outcome), Error> {
+        Ok(update)
     }
 }

@@ -1,7 +1,7 @@
 //! A CUDA device: buffers are its memory, operations are launches on one queue, in order.
 //!
 //! The host waits for the device where a result comes to the host, and nowhere else: [`Device::download`],
-//! [`Device::read_totals`], [`Device::top_k_log_softmax`] and [`Device::adam_update`]. Kernels are loaded when they are first used; scratch
+//! [`Device::read_totals`], [`Device::top_k_log_softmax`] and [`Device::adam_outcome`]. Kernels are loaded when they are first used; scratch
 //! grows at the first use of a size, then stays.
 
 mod arguments;

@@ -33,6 +33,7 @@ impl Device for Cuda {
     type ActMut<'a> = ActMut<'a>;
     type Adam = CudaAdam;
     type Graphs = Graphs;
+    type Underway = ();
 
     fn another(&self) -> Self {
         self.clone()
@@ -497,7 +498,7 @@ impl Device for Cuda {
         schedule: &S,
         scaling: Scaling,
         state: Optimized<'_, Parameters, Buffer<f32>>,
-    ) -> Result<(f64, Outcome), Error> {
+    ) -> Result<(), Error> {
         let Optimized { params: Parameters { values, copy }, grads, m, v } = state;
         let Scaling { unscale, max_norm } = scaling;
         let (kernels, queue) = (self.grad_norm()?, self.queue());
@@ -516,7 +517,10 @@ impl Device for Cuda {
                 }),
                 None => adam.enqueue(queue, &words.view(), After::Clear, state),
             }
-        })?;
+        })
+    }
+
+    fn adam_outcome(&self, adam: &mut CudaAdam, (): ()) -> Result<(f64, Outcome), Error> {
         adam.outcome()
     }
 }
