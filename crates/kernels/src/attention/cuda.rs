@@ -15,11 +15,11 @@ mod typed;
 
 use super::{Dims, Mask, check_packed};
 use crate::Error;
-use crate::cuda::{ByElement, Element, Indices, Queue, View, ViewMut, driver, int};
+use crate::cuda::{Element, Indices, OnceByElement, Queue, View, ViewMut, driver, int};
 use crate::error::{check_len, product};
 use cudarc::driver::{DeviceRepr, PushKernelArg};
 pub(crate) use typed::ONE_TILE;
-use typed::Typed;
+use typed::{Backward, Forward, Weights};
 
 /// What is computed: sizes, visibility and dropout, as [`super::Attention`], with the lengths on the device.
 pub type Attention<'a> = crate::device::Attention<'a, Indices>;
@@ -232,28 +232,34 @@ impl Checked {
     }
 }
 
-/// The kernels, loaded.
+/// The kernels, each loaded by its first launch in a type.
 #[derive(Debug)]
-pub struct Kernels(ByElement<Typed>);
+pub struct Kernels {
+    forward: OnceByElement<Forward>,
+    backward: OnceByElement<Backward>,
+    weights: OnceByElement<Weights>,
+}
 
 impl Kernels {
-    /// Loads them.
+    /// Makes room for them: see [`Queue::capture`].
     ///
     /// # Errors
-    /// [`Error::Driver`] if the driver takes no PTX of ISA 8.0 (it is older than 525), the device is older than sm_80,
-    /// or has less shared memory than sm_80.
-    pub fn load(queue: &Queue) -> Result<Self, Error> {
-        let forward = queue.load("attention", include_str!("attention_forward.ptx"))?;
-        Ok(Kernels(ByElement::load(|element| match element {
-            "f32" => Typed::load_f32(queue, &forward),
-            _ => Typed::load_16(queue, &forward, element),
-        })?))
+    /// None. It may fail where other operations' kernels are loaded.
+    pub fn load(_queue: &Queue) -> Result<Self, Error> {
+        Ok(Kernels {
+            forward: OnceByElement::new(Forward::load),
+            backward: OnceByElement::new(Backward::load),
+            weights: OnceByElement::new(Weights::load),
+        })
     }
 
     /// [`super::forward`].
     ///
     /// # Errors
-    /// As there; [`Error::Size`] also for a head size above [`HEAD_SIZE_MAX`]; [`Error::Queue`], [`Error::Driver`].
+    /// As there; [`Error::Size`] also for a head size above [`HEAD_SIZE_MAX`]; [`Error::Queue`]; [`Error::Driver`].
+    ///
+    /// Of the first launch in a type [`Error::Driver`] also if the driver takes no PTX of ISA 8.0 (it is older than 525),
+    /// or the device is older than sm_80 or has less shared memory; [`Error::Capture`] if it is to be captured.
     pub fn forward<T: Element>(
         &self,
         queue: &Queue,
@@ -270,7 +276,7 @@ impl Kernels {
         check_len(OP, "lse", "(B, NH, T)", lse.len(), checked.heads * dims.t)?;
         o.check_queue(OP, "o", queue)?;
         lse.check_queue(OP, "lse", queue)?;
-        let plan = self.0.of::<T>().forward(OP, &checked)?;
+        let plan = self.forward.of::<T>(queue)?.plan(OP, &checked)?;
         let sizes = checked.sizes(&places, plan.width);
         let dropout = queue.dropout(attention.dropout)?;
         let mut args = queue.stream().launch_builder(plan.kernel);
@@ -318,7 +324,7 @@ impl Kernels {
         lse.check_queue(OP, "lse", queue)?;
         d_o.check_queue(OP, "d_o", queue)?;
         scratch.check_queue(OP, "scratch", queue)?;
-        let plans = self.0.of::<T>().backward(OP, &checked)?;
+        let plans = self.backward.of::<T>(queue)?.plans(OP, &checked)?;
         let sizes = checked.sizes(&places, 0);
         let dropout = queue.dropout(attention.dropout)?;
         // The queries' part if there is one, then that of the keys, which makes dq too if it is alone.
@@ -362,7 +368,7 @@ impl Kernels {
         check_len(OP, "out", "(B, NH, T, S)", out.len(), want)?;
         lse.check_queue(OP, "lse", queue)?;
         out.check_queue(OP, "out", queue)?;
-        let plan = self.0.of::<T>().weights(OP, &checked)?;
+        let plan = self.weights.of::<T>(queue)?.plan(OP, &checked)?;
         let sizes = checked.sizes(&places, 0);
         let mut args = queue.stream().launch_builder(plan.kernel);
         args.arg(out.pointer()).arg(&places.q).arg(&places.k).arg(lse.pointer());

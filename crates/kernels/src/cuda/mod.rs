@@ -3,6 +3,7 @@
 //! A [`Queue`] is a CUDA stream: everything goes on it in order, and nothing waits for it but [`Buffer::read`] and
 //! [`Queue::wait`]. A [`Buffer`] is device memory, [`View`] and [`ViewMut`] are parts of one under Rust's rules of borrowing.
 //! Each operation's `cuda.rs` has a `Kernels` that [loads](Queue::load) its PTX once, with a method for each launch.
+//! Where each type of element has PTX of its own, that is loaded by the first launch in that type.
 //!
 //! What changes from one step to the next while shapes stay lies in device memory: the step that dropout counts with, the
 //! scale of gradients, token ids, lengths. So a step that was captured as a CUDA graph can be replayed.
@@ -17,6 +18,7 @@ mod dropout;
 mod element;
 mod fill;
 mod indices;
+mod once;
 mod queue;
 #[cfg(test)]
 mod tests;
@@ -28,6 +30,7 @@ pub use dropout::DropoutWords;
 pub use element::{Bf16, Element, F16, Tf32};
 pub use fill::Fill;
 pub use indices::Indices;
+pub(crate) use once::{Once, OnceByElement, once};
 pub use queue::{Graph, Module, Queue};
 pub use timer::Timer;
 

@@ -93,19 +93,29 @@ impl Queue {
     /// Loads an operation's kernels from their PTX, or finds them loaded.
     ///
     /// # Errors
-    /// [`Error::Driver`] if the driver takes no PTX of ISA 8.0 (it is older than 525), or the device is older than sm_80.
+    /// [`Error::Driver`] if the driver takes no PTX of ISA 8.0 (it is older than 525), or the device is older than
+    /// sm_80; [`Error::Capture`] while a graph is captured, unless they are loaded.
     pub fn load(&self, op: &'static str, ptx: &'static str) -> Result<Module, Error> {
         // A panic while it was locked left it as it was.
         let mut modules = self.modules.lock().unwrap_or_else(PoisonError::into_inner);
         let module = match modules.entry(ptx.as_ptr() as usize) {
             Entry::Occupied(known) => Arc::clone(known.get()),
             Entry::Vacant(new) => {
+                if self.captured().is_some() {
+                    return Err(Error::Capture { doing: "loading kernels" });
+                }
                 let module =
                     self.stream.context().load_module(ptx.into()).map_err(driver(op, "loading the kernels"))?;
                 Arc::clone(new.insert(module))
             }
         };
         Ok(Module { op, module })
+    }
+
+    /// How many modules are loaded.
+    #[cfg(test)]
+    pub(crate) fn loaded(&self) -> usize {
+        self.modules.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     /// The step that kernels with dropout read. Written by the host only when it changes; not while a graph is captured.
@@ -152,7 +162,7 @@ impl Queue {
     }
 
     /// Captures what `work` launches on this queue, without running it. `work` may not wait for the device, copy to or from the
-    /// host, or allocate.
+    /// host, allocate, or load kernels, as the first launch of an operation in a type may do: run it once before.
     ///
     /// # Errors
     /// Those of `work`; [`Error::Driver`] if the driver cannot capture it.

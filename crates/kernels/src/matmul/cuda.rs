@@ -1,6 +1,6 @@
 //! Matrix products on a CUDA device: in f32 the bits of the CPU's, by `matmul.cu`; on tensor cores, with sums in f32, of
-//! bf16 and f16 by `matmul_16.cu`, and of f32 rounded to tf32 by `matmul_tf32.cu`. Linear layers with what follows them are in
-//! `linear.cu`, `linear_16.cu` and `linear_tf32.cu`.
+//! bf16 and f16 by `matmul_bf16.cu` and `matmul_f16.cu`, and of f32 rounded to tf32 by `matmul_tf32.cu`. Linear layers
+//! with what follows them are in `linear.cu`, `linear_bf16.cu`, `linear_f16.cu` and `linear_tf32.cu`.
 
 #[cfg(feature = "cublaslt")]
 mod cublaslt;
@@ -13,7 +13,7 @@ pub use linear::{Linear, SublayerEnd};
 
 use super::{Epilogue, Lhs, OP, Rhs, Shape, Start, check};
 use crate::Error;
-use crate::cuda::{ByElement, DropoutWords, Element, Module, Queue, View, ViewMut, driver, int};
+use crate::cuda::{DropoutWords, Element, OnceByElement, Queue, View, ViewMut, driver, int};
 use crate::device::LinearSizes;
 use crate::error::check_len;
 use crate::layer_norm::cuda::NormWords;
@@ -30,7 +30,7 @@ const LAYOUTS: [&str; 4] = ["matmul_nn", "matmul_nt", "matmul_tn", "matmul_tt"];
 /// The kernels of matrix products.
 #[derive(Debug)]
 pub struct Kernels {
-    products: Families,
+    products: OnceByElement<Family>,
     followed: Followed,
     #[cfg(feature = "cublaslt")]
     cublaslt: Option<cublaslt::CublasLt>,
@@ -59,7 +59,8 @@ struct Family {
 
 impl Family {
     /// The entries that are named so, but for the tile and the type.
-    fn load(module: &Module, prefixes: &[&str], name: &str, tiles: &'static [Tile]) -> Result<Self, Error> {
+    fn load(queue: &Queue, ptx: &'static str, prefixes: &[&str], name: &str) -> Result<Self, Error> {
+        let (module, tiles) = (queue.load(OP, ptx)?, Tile::all(name));
         let entries = prefixes.iter().flat_map(|prefix| tiles.iter().map(move |tile| (prefix, tile)));
         let load = |(prefix, tile): (&&str, &Tile)| {
             module.function_with_shared(&format!("{prefix}_{}_{name}", tile.name), tile.shared_bytes)
@@ -68,26 +69,15 @@ impl Family {
     }
 }
 
-/// Those of every type.
-#[derive(Debug)]
-struct Families {
-    stored: ByElement<Family>,
-    tf32: Family,
-}
-
-impl Families {
-    /// From the modules of f32, of 16 bits, and of tf32.
-    fn load([whole, half, tf32]: [&Module; 3], prefixes: &[&str]) -> Result<Self, Error> {
-        let stored = ByElement::load(|name| match name {
-            "f32" => Family::load(whole, prefixes, name, &tile::WHOLE),
-            _ => Family::load(half, prefixes, name, &tile::HALF),
-        })?;
-        Ok(Families { stored, tf32: Family::load(tf32, prefixes, "tf32", &tile::TF32)? })
-    }
-
-    fn of<T: Element>(&self) -> &Family {
-        if T::NAME == "tf32" { &self.tf32 } else { self.stored.of::<T>() }
-    }
+/// The products of a type.
+fn load_products(queue: &Queue, name: &'static str) -> Result<Family, Error> {
+    let ptx = match name {
+        "f32" => include_str!("matmul.ptx"),
+        "tf32" => include_str!("matmul_tf32.ptx"),
+        "bf16" => include_str!("matmul_bf16.ptx"),
+        _ => include_str!("matmul_f16.ptx"),
+    };
+    Family::load(queue, ptx, &LAYOUTS, name)
 }
 
 /// A dimension as kernels take it: rounded up to whole tiles it must fit 32 bits, signed.
@@ -102,16 +92,13 @@ fn size(what: &'static str, got: usize) -> Result<i32, Error> {
 }
 
 impl Kernels {
-    /// Loads them.
+    /// Makes room for them. They are loaded by the first launch of a type: see [`Queue::capture`].
     ///
     /// # Errors
-    /// [`Error::Driver`] as in [`Queue::load`].
+    /// [`Error::Driver`] if there is no memory for the counters of rows of tiles; [`Error::Capture`].
     pub fn load(queue: &Queue) -> Result<Self, Error> {
-        let whole = queue.load(OP, include_str!("matmul.ptx"))?;
-        let half = queue.load(OP, include_str!("matmul_16.ptx"))?;
-        let tf32 = queue.load(OP, include_str!("matmul_tf32.ptx"))?;
         Ok(Kernels {
-            products: Families::load([&whole, &half, &tf32], &LAYOUTS)?,
+            products: OnceByElement::new(load_products),
             followed: Followed::load(queue)?,
             #[cfg(feature = "cublaslt")]
             cublaslt: None,
@@ -138,7 +125,8 @@ impl Kernels {
     ///
     /// # Errors
     /// As there; [`Error::Queue`] for memory of another queue; [`Error::Size`] for a dimension near 2^31 or more;
-    /// [`Error::Driver`].
+    /// [`Error::Driver`], of the first launch in a type as in [`Queue::load`]; [`Error::Capture`] if that is to be
+    /// captured.
     #[allow(clippy::too_many_arguments)] // the product's own, and the queue
     pub fn matmul<T: Element>(
         &self,
@@ -276,7 +264,7 @@ impl Kernels {
             End::Dropped(..) => (&self.followed.dropped, 0),
             End::Normalized(..) => (&self.followed.normalized, 0),
         };
-        let family = families.of::<T>();
+        let family = families.of::<T>(queue)?;
         let index = tile.unwrap_or_else(|| Tile::of(family.tiles, shape, queue.multiprocessors() as usize));
         let tile = &family.tiles[index];
         let (rows, columns) = tile.counts(shape);

@@ -14,7 +14,7 @@
 //! that many products use are packed once ([`Packed`]).
 //!
 //! **How, on a CUDA device.** A tile of C a block. In f32 (`matmul.cu`) each thread has a square of the tile, and the bits
-//! are the CPU's. In bf16 and f16 (`matmul_16.cu`) tensor cores add in f32, in an order of their own: at most
+//! are the CPU's. In bf16 and f16 (`product_16.cuh`) tensor cores add in f32, in an order of their own: at most
 //! `K 2^-23 sum_p |A[i,p] B[p,j]|` off. They do so of f32 too (`matmul_tf32.cu`), where A and B may be rounded to the 11 bits
 //! of precision that tf32 has. Weights are read as they are, so nothing is packed.
 //!

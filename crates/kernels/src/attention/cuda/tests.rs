@@ -6,7 +6,7 @@ use super::typed::KEPT_SCORES;
 use super::*;
 use crate::attention::reference::{Operands, Results};
 use crate::attention::tests::{Case, assert_same_bits, awkward, buffers, interleave, values};
-use crate::cuda::Buffer;
+use crate::cuda::{Bf16, Buffer, F16, Tf32};
 use crate::dropout::Dropout;
 use crate::testing::cuda::{Padded, UNTOUCHED, counted_all, device};
 use cudarc::driver::sys::{CUgraphInstantiate_flags, CUstreamCaptureMode};
@@ -248,6 +248,8 @@ fn a_captured_launch_replays_with_other_lengths_and_the_next_step() {
     case.query_lengths = Some(vec![34, 34]);
     let mut device = OnDevice::<f32>::new(&queue, &case, CROSS);
     queue.set_step(3).unwrap();
+    // The first launch loads the kernels, which a capture cannot hold.
+    device.launch(&queue, &kernels, &case);
     queue.wait().unwrap();
     queue.stream().begin_capture(CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL).unwrap();
     device.launch(&queue, &kernels, &case);
@@ -263,6 +265,35 @@ fn a_captured_launch_replays_with_other_lengths_and_the_next_step() {
         graph.launch().unwrap();
         assert_same_bits(&device.results(8), &case.run());
     }
+}
+
+#[test]
+fn what_is_not_launched_is_not_loaded() {
+    fn forward<T: Element>(queue: &Queue, kernels: &Kernels) -> Result<(), Error> {
+        let qkv = Buffer::from_host(queue, &[1.0, 2.0, 3.0].map(T::from_f32))?;
+        let (mut o, mut lse) = (Buffer::<T>::zeros(queue, 1)?, Buffer::zeros(queue, 1)?);
+        let one = Indices::from_host(queue, &[1])?;
+        let dims = Dims { b: 1, nh: 1, hs: 1, t: 1, s: 1 };
+        let attention =
+            Attention { dims, mask: Mask::None, key_lengths: &one, query_lengths: None, dropout: Dropout::NONE };
+        kernels.forward(
+            queue,
+            &attention,
+            Inputs::Packed { qkv: qkv.view() },
+            Output { o: o.view_mut(), lse: lse.view_mut() },
+        )?;
+        assert_eq!(o.read()?, [T::from_f32(3.0)]);
+        Ok(())
+    }
+    let queue = device();
+    let kernels = Kernels::load(&queue).unwrap();
+    let mut loaded = vec![queue.loaded()];
+    for launch in [forward::<f32>, forward::<Tf32>, forward::<F16>, forward::<F16>, forward::<Bf16>] {
+        launch(&queue, &kernels).unwrap();
+        loaded.push(queue.loaded());
+    }
+    // Forward alone; what is tf32 elsewhere is f32 here.
+    assert_eq!(loaded, [0, 1, 1, 2, 2, 3]);
 }
 
 #[test]

@@ -28,6 +28,13 @@ const THREADS: u32 = 128;
 /// on a multiprocessor of sm_80; longer rows of scores are computed twice.
 pub(super) const KEPT_SCORES: usize = 256;
 
+/// The largest head sizes that kernels are made for: those of f32, and those on tensor cores.
+const SIZES: [usize; 2] = [64, 128];
+const TENSOR_SIZES: [usize; 3] = [32, 64, 128];
+
+/// Forward in f32, and the weights of every type.
+static FORWARD_F32: &str = include_str!("../attention_forward.ptx");
+
 /// A kernel for each of several largest head sizes, ascending.
 #[derive(Debug)]
 struct BySize(Vec<(usize, CudaFunction)>);
@@ -54,15 +61,24 @@ impl BySize {
     }
 }
 
-/// The kernels of one element type.
+/// Forward of one element type.
 #[derive(Debug)]
-pub(super) struct Typed {
+pub(super) struct Forward {
     tensor_cores: bool,
-    forward: BySize,
-    backward_queries: BySize,
-    backward_keys: BySize,
-    weights: CudaFunction,
+    kernels: BySize,
 }
+
+/// Backward of one element type.
+#[derive(Debug)]
+pub(super) struct Backward {
+    tensor_cores: bool,
+    queries: BySize,
+    keys: BySize,
+}
+
+/// The weights of one element type.
+#[derive(Debug)]
+pub(super) struct Weights(CudaFunction);
 
 /// A launch to be made.
 #[derive(Debug)]
@@ -101,44 +117,32 @@ fn tensor_backward_bytes(columns: usize, keys: usize) -> usize {
     2 * (columns * 2 * (STRIP + keys) + STRIP * keys)
 }
 
-impl Typed {
-    /// `forward`: the module of `attention_forward.cu`.
-    pub(super) fn load_f32(queue: &Queue, forward: &Module) -> Result<Self, Error> {
-        const SIZES: [usize; 2] = [64, 128];
-        let backward = queue.load("attention", include_str!("../attention_backward.ptx"))?;
-        Ok(Typed {
-            tensor_cores: false,
-            forward: BySize::load(forward, ("forward", "f32"), &SIZES, |hs| forward_bytes(hs, KEPT_SCORES))?,
-            backward_queries: BySize::load(&backward, ("backward_queries", "f32"), &SIZES, |hs| backward_bytes(hs, 1))?,
-            backward_keys: BySize::load(&backward, ("backward_keys", "f32"), &SIZES, |hs| backward_bytes(hs, 2))?,
-            weights: weights(forward, "f32")?,
-        })
-    }
+/// By which name a type's kernels end: there are none of tf32, which is f32 to them.
+fn stored(element: &'static str) -> &'static str {
+    if element == "tf32" { "f32" } else { element }
+}
 
-    /// `element`: bf16 or f16; `weights_of`: the module of `attention_forward.cu`.
-    pub(super) fn load_16(queue: &Queue, weights_of: &Module, element: &str) -> Result<Self, Error> {
-        const SIZES: [usize; 3] = [32, 64, 128];
-        let [forward, backward] = if element == "bf16" {
-            [include_str!("../attention_forward_bf16.ptx"), include_str!("../attention_backward_bf16.ptx")]
-        } else {
-            [include_str!("../attention_forward_f16.ptx"), include_str!("../attention_backward_f16.ptx")]
+impl Forward {
+    pub(super) fn load(queue: &Queue, element: &'static str) -> Result<Self, Error> {
+        let element = stored(element);
+        let ptx = match element {
+            "f32" => FORWARD_F32,
+            "bf16" => include_str!("../attention_forward_bf16.ptx"),
+            _ => include_str!("../attention_forward_f16.ptx"),
         };
-        let (forward, backward) = (queue.load("attention", forward)?, queue.load("attention", backward)?);
-        let forward_most = |columns| tensor_forward_bytes(columns, TENSOR_TILE, 2);
-        let queries_most = |columns| tensor_backward_bytes(columns, TENSOR_TILE);
-        let keys_most = |columns| tensor_backward_bytes(columns, ONE_TILE);
-        Ok(Typed {
-            tensor_cores: true,
-            forward: BySize::load(&forward, ("forward", element), &SIZES, forward_most)?,
-            backward_queries: BySize::load(&backward, ("backward_queries", element), &SIZES, queries_most)?,
-            backward_keys: BySize::load(&backward, ("backward_keys", element), &SIZES, keys_most)?,
-            weights: weights(weights_of, element)?,
-        })
+        let (module, name) = (queue.load("attention", ptx)?, ("forward", element));
+        let tensor_cores = element != "f32";
+        let kernels = if tensor_cores {
+            BySize::load(&module, name, &TENSOR_SIZES, |columns| tensor_forward_bytes(columns, TENSOR_TILE, 2))?
+        } else {
+            BySize::load(&module, name, &SIZES, |hs| forward_bytes(hs, KEPT_SCORES))?
+        };
+        Ok(Forward { tensor_cores, kernels })
     }
 
-    pub(super) fn forward(&self, op: &'static str, checked: &Checked) -> Result<Plan<'_>, Error> {
+    pub(super) fn plan(&self, op: &'static str, checked: &Checked) -> Result<Plan<'_>, Error> {
         let (t, s, hs) = (checked.dims.t, checked.dims.s, checked.dims.hs);
-        let (size, kernel) = self.forward.of(hs);
+        let (size, kernel) = self.kernels.of(hs);
         if self.tensor_cores {
             let queries = t.next_multiple_of(WARP_ROWS).min(TENSOR_TILE);
             let bytes = tensor_forward_bytes(size, queries, if s > TENSOR_TILE { 2 } else { 1 });
@@ -150,11 +154,37 @@ impl Typed {
         let launch = launch(op, checked, t.div_ceil(STRIP), forward_bytes(hs, width))?;
         Ok(Plan { kernel, launch, width })
     }
+}
+
+impl Backward {
+    pub(super) fn load(queue: &Queue, element: &'static str) -> Result<Self, Error> {
+        let element = stored(element);
+        let ptx = match element {
+            "f32" => include_str!("../attention_backward.ptx"),
+            "bf16" => include_str!("../attention_backward_bf16.ptx"),
+            _ => include_str!("../attention_backward_f16.ptx"),
+        };
+        let module = queue.load("attention", ptx)?;
+        let (queries, keys) = (("backward_queries", element), ("backward_keys", element));
+        let tensor_cores = element != "f32";
+        let [queries, keys] = if tensor_cores {
+            [
+                BySize::load(&module, queries, &TENSOR_SIZES, |columns| tensor_backward_bytes(columns, TENSOR_TILE))?,
+                BySize::load(&module, keys, &TENSOR_SIZES, |columns| tensor_backward_bytes(columns, ONE_TILE))?,
+            ]
+        } else {
+            [
+                BySize::load(&module, queries, &SIZES, |hs| backward_bytes(hs, 1))?,
+                BySize::load(&module, keys, &SIZES, |hs| backward_bytes(hs, 2))?,
+            ]
+        };
+        Ok(Backward { tensor_cores, queries, keys })
+    }
 
     /// The queries' launch, if there is one, and then that of the keys.
-    pub(super) fn backward(&self, op: &'static str, checked: &Checked) -> Result<[Option<Plan<'_>>; 2], Error> {
+    pub(super) fn plans(&self, op: &'static str, checked: &Checked) -> Result<[Option<Plan<'_>>; 2], Error> {
         let (t, s, hs) = (checked.dims.t, checked.dims.s, checked.dims.hs);
-        let ((size, queries), (_, keys)) = (self.backward_queries.of(hs), self.backward_keys.of(hs));
+        let ((size, queries), (_, keys)) = (self.queries.of(hs), self.keys.of(hs));
         let plan =
             |kernel, blocks, bytes| Ok(Some(Plan { kernel, launch: launch(op, checked, blocks, bytes)?, width: 0 }));
         if self.tensor_cores {
@@ -170,19 +200,20 @@ impl Typed {
         let first = if s <= BACKWARD_TILE { None } else { plan(queries, t.div_ceil(STRIP), backward_bytes(hs, 1))? };
         Ok([first, plan(keys, s.div_ceil(BACKWARD_TILE), backward_bytes(hs, 2))?])
     }
-
-    pub(super) fn weights(&self, op: &'static str, checked: &Checked) -> Result<Plan<'_>, Error> {
-        let blocks = checked.dims.t.div_ceil(STRIP);
-        Ok(Plan {
-            kernel: &self.weights,
-            launch: launch(op, checked, blocks, weights_bytes(checked.dims.hs))?,
-            width: 0,
-        })
-    }
 }
 
-fn weights(module: &Module, element: &str) -> Result<CudaFunction, Error> {
-    module.function_with_shared(&format!("attention_weights_{element}"), weights_bytes(HEAD_SIZE_MAX) as u32)
+impl Weights {
+    pub(super) fn load(queue: &Queue, element: &'static str) -> Result<Self, Error> {
+        let module = queue.load("attention", FORWARD_F32)?;
+        let name = format!("attention_weights_{}", stored(element));
+        Ok(Weights(module.function_with_shared(&name, weights_bytes(HEAD_SIZE_MAX) as u32)?))
+    }
+
+    pub(super) fn plan(&self, op: &'static str, checked: &Checked) -> Result<Plan<'_>, Error> {
+        let blocks = checked.dims.t.div_ceil(STRIP);
+        let launch = launch(op, checked, blocks, weights_bytes(checked.dims.hs))?;
+        Ok(Plan { kernel: &self.0, launch, width: 0 })
+    }
 }
 
 /// Threads for so many rows on tensor cores.

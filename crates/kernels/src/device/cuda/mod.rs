@@ -13,10 +13,10 @@ pub use graphs::Graphs;
 pub use memory::{Act, ActMut, Activations, Parameters};
 
 use super::Precision;
-use crate::cuda::{Buffer, Fill, Queue, View, ViewMut};
+use crate::cuda::{Buffer, Fill, Once, Queue, View, ViewMut, once};
 use crate::{Error, attention, cross_entropy, embedding, grad_norm, layer_norm, matmul, top_k};
 use cudarc::driver::{DeviceRepr, ValidAsZeroBits};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A CUDA device. Clones share its queue, its kernels and its scratch.
 #[derive(Clone, Debug)]
@@ -27,13 +27,11 @@ pub struct Cuda {
     cublaslt: Option<Arc<matmul::cuda::Kernels>>,
 }
 
-/// Kernels of an operation, from their first use on.
-type Once<T> = OnceLock<T>;
-
 #[derive(Debug)]
 struct Shared {
     queue: Queue,
     scratch: Mutex<Scratch>,
+    // Kernels of each operation, from its first use on.
     attention: Once<attention::cuda::Kernels>,
     decode: Once<attention::decode_cuda::Kernels>,
     cross_entropy: Once<cross_entropy::cuda::Kernels>,
@@ -92,17 +90,6 @@ fn grown<'a, T: DeviceRepr + ValidAsZeroBits + Copy>(
     }
     let [view] = buffer.view_mut().split([(0, len)]);
     Ok(view)
-}
-
-/// What the cell holds, loaded if this is its first use.
-fn once<T>(cell: &Once<T>, load: impl FnOnce() -> Result<T, Error>) -> Result<&T, Error> {
-    match cell.get() {
-        Some(value) => Ok(value),
-        None => {
-            let value = load()?;
-            Ok(cell.get_or_init(|| value))
-        }
-    }
 }
 
 impl Cuda {

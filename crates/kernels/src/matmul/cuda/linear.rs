@@ -1,8 +1,8 @@
 //! A linear layer and what follows it, by one launch: dropout behind the ReLU, or the end of a sublayer.
 
-use super::{End, Families, Kernels, OP, Shape, Start};
+use super::{End, Family, Kernels, OP, Shape, Start};
 use crate::Error;
-use crate::cuda::{Buffer, Element, Queue, View, ViewMut};
+use crate::cuda::{Buffer, Element, OnceByElement, Queue, View, ViewMut};
 use crate::device::LinearSizes;
 use crate::dropout::Dropout;
 use crate::error::check_len;
@@ -43,25 +43,30 @@ pub struct SublayerEnd<'a, T = f32> {
     pub out: Output<'a, T>,
 }
 
-/// The kernels with what follows, loaded.
+/// The kernels with what follows.
 #[derive(Debug)]
 pub(super) struct Followed {
-    pub dropped: Families,
-    pub normalized: Families,
+    pub dropped: OnceByElement<Family>,
+    pub normalized: OnceByElement<Family>,
     /// Tiles of each row of tiles that are finished: all 0 between launches.
     pub arrived: Buffer<u32>,
 }
 
+/// That of a type.
+fn ptx(name: &str) -> &'static str {
+    match name {
+        "f32" => include_str!("../linear.ptx"),
+        "tf32" => include_str!("../linear_tf32.ptx"),
+        "bf16" => include_str!("../linear_bf16.ptx"),
+        _ => include_str!("../linear_f16.ptx"),
+    }
+}
+
 impl Followed {
     pub(super) fn load(queue: &Queue) -> Result<Self, Error> {
-        let modules = [
-            &queue.load(OP, include_str!("../linear.ptx"))?,
-            &queue.load(OP, include_str!("../linear_16.ptx"))?,
-            &queue.load(OP, include_str!("../linear_tf32.ptx"))?,
-        ];
         Ok(Followed {
-            dropped: Families::load(modules, &["linear_relu_dropout"])?,
-            normalized: Families::load(modules, &["linear_norm"])?,
+            dropped: OnceByElement::new(|queue, name| Family::load(queue, ptx(name), &["linear_relu_dropout"], name)),
+            normalized: OnceByElement::new(|queue, name| Family::load(queue, ptx(name), &["linear_norm"], name)),
             arrived: Buffer::zeros(queue, PANELS)?,
         })
     }

@@ -3,6 +3,7 @@
 
 mod gradients;
 mod linear;
+mod loading;
 mod tensor;
 mod tf32;
 

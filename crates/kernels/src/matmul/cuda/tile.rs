@@ -28,7 +28,7 @@ pub(super) const WHOLE: [Tile; 3] = [
     Tile { name: "small", side: 32, threads: 64, shared_bytes: 0, tenths: 14, blocks: 2 },
 ];
 
-/// Those of `matmul_16.cu`: four stages of two operands' 32 or 64 terms of 16 bits. Of the smaller tile, shared
+/// Those of `product_16.cuh`: four stages of two operands' 32 or 64 terms of 16 bits. Of the smaller tile, shared
 /// memory is read as long as tensor cores compute; of the larger one, half as long.
 pub(super) const HALF: [Tile; 2] = [
     Tile { name: "large", side: 128, threads: 128, shared_bytes: 4 * 2 * 128 * 32 * 2, tenths: 10, blocks: 1 },
@@ -39,6 +39,15 @@ pub(super) const HALF: [Tile; 2] = [
 pub(super) const TF32: [Tile; 2] = HALF;
 
 impl Tile {
+    /// Those that there are for a type.
+    pub fn all(name: &str) -> &'static [Tile] {
+        match name {
+            "f32" => &WHOLE,
+            "tf32" => &TF32,
+            _ => &HALF,
+        }
+    }
+
     /// How many rows and columns of tiles C is cut into.
     pub fn counts(&self, Shape { m, n, .. }: Shape) -> (usize, usize) {
         (m.div_ceil(self.side), n.div_ceil(self.side))

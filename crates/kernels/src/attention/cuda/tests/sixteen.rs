@@ -162,6 +162,8 @@ fn a_captured_launch_replays_with_other_lengths_and_the_next_step() {
     case.query_lengths = Some(vec![34, 34]);
     let mut device = OnDevice::<F16>::new(&queue, &case, CROSS);
     queue.set_step(3).unwrap();
+    // The first launch loads the kernels, which a capture cannot hold.
+    device.launch(&queue, &kernels, &case);
     queue.wait().unwrap();
     queue.stream().begin_capture(CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL).unwrap();
     device.launch(&queue, &kernels, &case);

@@ -1,13 +1,15 @@
-// Linear layers in bf16 and f16 with what follows them: linear.cuh behind the products of product_16.cuh.
+// The entries of linear layers in 16 bits with what follows them: linear.cuh behind the products of product_16.cuh.
+// linear_bf16.cu and linear_f16.cu have them.
 //
 // Shapes    c (M, N), a (M, K), b (N, K) of T, bias (N) of float; for a norm c is its sum, and the rest as `Norm` says.
 // Launch    as the product's.
 // Traffic   the product's; of a norm 4 M N bytes more, x read and y written: C is read back from the second-level cache.
+#pragma once
 
 #include "linear.cuh"
 #include "product_16.cuh"
 
-#define ENTRIES(NAME, TILE, GROUPS, T)                                                                                \
+#define ENTRY(NAME, TILE, GROUPS, T)                                                                                  \
     extern "C" __global__ void __launch_bounds__(128 * GROUPS, 2)                                                     \
         linear_relu_dropout_##NAME##_##T(T* c, const T* a, const T* b, void* bias, int m, int n, int k,               \
                                          Dropout dropout) {                                                           \
@@ -21,7 +23,6 @@
                                               Normalized<T, 4>{norm, arrived});                                       \
     }
 
-ENTRIES(large, 128, 1, bf16)
-ENTRIES(medium, 64, 2, bf16)
-ENTRIES(large, 128, 1, f16)
-ENTRIES(medium, 64, 2, f16)
+#define ENTRIES(T)           \
+    ENTRY(large, 128, 1, T)  \
+    ENTRY(medium, 64, 2, T)

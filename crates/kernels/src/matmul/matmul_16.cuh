@@ -1,4 +1,6 @@
-// Matrix products in bf16 and f16: product_16.cuh says how.
+// The entries of matrix products in 16 bits: product_16.cuh says how they work, matmul_bf16.cu and matmul_f16.cu which
+// there are.
+#pragma once
 
 #include "product_16.cuh"
 
@@ -11,13 +13,12 @@
                                                              accumulate != 0, epilogue, scale, Nothing{});            \
     }
 
-#define ENTRIES(LAYOUT, A_TRANSPOSED, B_TRANSPOSED)                       \
-    ENTRY(LAYOUT, A_TRANSPOSED, B_TRANSPOSED, large, 128, 1, 2, bf16)     \
-    ENTRY(LAYOUT, A_TRANSPOSED, B_TRANSPOSED, medium, 64, 2, 2, bf16)     \
-    ENTRY(LAYOUT, A_TRANSPOSED, B_TRANSPOSED, large, 128, 1, 2, f16)      \
-    ENTRY(LAYOUT, A_TRANSPOSED, B_TRANSPOSED, medium, 64, 2, 2, f16)
+#define TILES(LAYOUT, A_TRANSPOSED, B_TRANSPOSED, T)                   \
+    ENTRY(LAYOUT, A_TRANSPOSED, B_TRANSPOSED, large, 128, 1, 2, T)     \
+    ENTRY(LAYOUT, A_TRANSPOSED, B_TRANSPOSED, medium, 64, 2, 2, T)
 
-ENTRIES(nn, false, false)
-ENTRIES(nt, false, true)
-ENTRIES(tn, true, false)
-ENTRIES(tt, true, true)
+#define ENTRIES(T)              \
+    TILES(nn, false, false, T)  \
+    TILES(nt, false, true, T)   \
+    TILES(tn, true, false, T)   \
+    TILES(tt, true, true, T)
