@@ -1,4 +1,4 @@
-// Attention forward, and the attention weights on request.
+// Attention forward in f32. forward_tensor.cuh has it in bf16 and f16.
 //
 //   s[i,j] = scale sum_d q[i,d] k[j,d]
 //   p[i,j] = exp(s[i,j] - m[i])                          m[i] = max_j s[i,j]
@@ -9,8 +9,7 @@
 // in lane order, and so the bits are the CPU's in f32.
 //
 // Shapes    q, o (B, T, C), k, v (B, S, C) with rows q_row_stride and kv_row_stride apart; o's rows are C apart; lse
-//           (B, NH, T); key_lengths, query_lengths (B), the latter may be null: all T. weights (B, NH, T, S).
-// Types     float; of the weights' kernel q and k may be bf16 or f16. forward_tensor.cuh has the forward of those.
+//           (B, NH, T); key_lengths, query_lengths (B), the latter may be null: all T.
 // Launch    128 threads; B NH ceil(T / 32) blocks, one a strip of 32 queries of a head, those of a head side by side;
 //           dynamic shared memory: 96 rows of row_pitch(HS) floats and 32 of `width`, set in cuda/typed.rs.
 // Requires  HS <= 64 GROUPS; width a multiple of 64; lengths at most S and T.
@@ -156,55 +155,6 @@ __device__ __forceinline__ void forward(float* o, float* lse, const float* q, co
     }
 }
 
-// a[i,j] = exp(s[i,j] - lse[i]), without dropout; 0 where key j is not visible to query i.
-template <typename T>
-__device__ __forceinline__ void weights(float* out, const T* q, const T* k, const float* lse, const u32* key_lengths,
-                                        const u32* query_lengths, const Sizes& z) {
-    extern __shared__ __align__(16) float shared[];
-    __shared__ float lse_of[STRIP];
-    int pitch = row_pitch(z.hs);
-    float* qs = shared;
-    float* ks = qs + STRIP * pitch;
-
-    int strips = (z.t + STRIP - 1) / STRIP;
-    Head head(blockIdx.x / strips, z, key_lengths, query_lengths);
-    int start = blockIdx.x % strips * STRIP;
-    Part part;
-    q += ((size_t)head.b * z.t + start) * z.q_row_stride + head.column;
-    k += (size_t)head.b * z.s * z.kv_row_stride + head.column;
-    lse += (size_t)head.number * z.t + start;
-    out += ((size_t)head.number * z.t + start) * z.s;
-
-    int seeing = min(head.queries - start, STRIP);
-    int keys = seeing > 0 ? head.visible(start + STRIP - 1) : 0;
-    int rows = min(z.t - start, STRIP);
-    float scale = 1.0f / __fsqrt_rn((float)z.hs);
-    if (seeing > 0) load_rows<STRIP>(qs, q, z.q_row_stride, seeing, z.hs);
-    if (threadIdx.x < STRIP) lse_of[threadIdx.x] = (int)threadIdx.x < seeing ? lse[threadIdx.x] : 0.0f;
-    __syncthreads();
-    for (int j0 = 0; j0 < z.s; j0 += TILE) {
-        float sum[4][TILE / 16] = {};
-        if (j0 < keys) {
-            load_rows<TILE>(ks, k + (size_t)j0 * z.kv_row_stride, z.kv_row_stride, keys - j0, z.hs);
-            __syncthreads();
-            products(sum, qs + part.row * pitch, ks + part.key<TILE>(0) * pitch, z.hs, pitch);
-            __syncthreads();
-        }
-#pragma unroll
-        for (int i = 0; i < 4; i++) {
-            int row = part.row + i;
-            if (row >= rows) break;
-            int count = row < seeing ? head.visible(start + row) : 0;
-#pragma unroll
-            for (int n = 0; n < TILE / 16; n++) {
-                int j = j0 + part.key<TILE>(n);
-                float a = exp_rn(sum[i][n] * scale - lse_of[row]);
-                if (j < z.s) out[(size_t)row * z.s + j] = j < count ? a : 0.0f;
-            }
-        }
-    }
-}
-
 // At least three blocks a multiprocessor; with registers for four, some would spill.
 #define FORWARD(NAME, GROUPS)                                                                                         \
     extern "C" __global__ void __launch_bounds__(THREADS, 3)                                                          \
@@ -215,14 +165,3 @@ __device__ __forceinline__ void weights(float* out, const T* q, const T* k, cons
 
 FORWARD(attention_forward_64_f32, 1)
 FORWARD(attention_forward_128_f32, 2)
-
-#define WEIGHTS(NAME, T)                                                                                              \
-    extern "C" __global__ void __launch_bounds__(THREADS, 4)                                                          \
-        NAME(float* out, const T* q, const T* k, const float* lse, const u32* key_lengths, const u32* query_lengths,  \
-             Sizes sizes) {                                                                                           \
-        weights<T>(out, q, k, lse, key_lengths, query_lengths, sizes);                                                \
-    }
-
-WEIGHTS(attention_weights_f32, float)
-WEIGHTS(attention_weights_bf16, bf16)
-WEIGHTS(attention_weights_f16, f16)

@@ -6,7 +6,8 @@ use crate::cuda::{Module, Queue, WARP, int};
 use crate::error::product;
 use cudarc::driver::{CudaFunction, LaunchConfig};
 
-/// Rows of a strip of queries, and of the tiles of keys that `attention_forward.cu` and `attention_backward.cu` take.
+/// Rows of a strip of queries, and of the tiles of keys that `attention_forward.cu`, `attention_weights.cu` and
+/// `attention_backward.cu` take.
 const STRIP: usize = 32;
 const FORWARD_TILE: usize = 64;
 const BACKWARD_TILE: usize = 32;
@@ -31,9 +32,6 @@ pub(super) const KEPT_SCORES: usize = 256;
 /// The largest head sizes that kernels are made for: those of f32, and those on tensor cores.
 const SIZES: [usize; 2] = [64, 128];
 const TENSOR_SIZES: [usize; 3] = [32, 64, 128];
-
-/// Forward in f32, and the weights of every type.
-static FORWARD_F32: &str = include_str!("../attention_forward.ptx");
 
 /// A kernel for each of several largest head sizes, ascending.
 #[derive(Debug)]
@@ -126,7 +124,7 @@ impl Forward {
     pub(super) fn load(queue: &Queue, element: &'static str) -> Result<Self, Error> {
         let element = stored(element);
         let ptx = match element {
-            "f32" => FORWARD_F32,
+            "f32" => include_str!("../attention_forward.ptx"),
             "bf16" => include_str!("../attention_forward_bf16.ptx"),
             _ => include_str!("../attention_forward_f16.ptx"),
         };
@@ -204,7 +202,7 @@ impl Backward {
 
 impl Weights {
     pub(super) fn load(queue: &Queue, element: &'static str) -> Result<Self, Error> {
-        let module = queue.load("attention", FORWARD_F32)?;
+        let module = queue.load("attention", include_str!("../attention_weights.ptx"))?;
         let name = format!("attention_weights_{}", stored(element));
         Ok(Weights(module.function_with_shared(&name, weights_bytes(HEAD_SIZE_MAX) as u32)?))
     }
