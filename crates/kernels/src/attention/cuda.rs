@@ -3,8 +3,8 @@
 //! In f32 the bits are those of [`super::forward`], [`super::backward()`] and [`super::weights`];
 //! `attention_forward.cu`, `attention_backward.cu` and `attention_weights.cu` say how. In bf16 and f16 products run on
 //! tensor cores, but for the weights that are asked for, with weights rounded to 16 bits and everything else in f32;
-//! `forward_tensor.cuh` and `backward_tensor.cuh` say how. The same elements are dropped. Results are as deterministic as in f32; but a visible NaN may reach other rows of its
-//! sentence and head.
+//! `forward_tensor.cuh` and `backward_tensor.cuh` say how. The same elements are dropped. Results are as deterministic as
+//! in f32; but a visible NaN may reach other rows of its sentence and head.
 //!
 //! Head sizes go up to [`HEAD_SIZE_MAX`]; the numbers of queries and keys have no limit but memory's.
 
