@@ -132,6 +132,13 @@ pub enum Error {
         /// The argument's name.
         arg: &'static str,
     },
+    /// Kernels that another queue has loaded.
+    #[cfg(feature = "cuda")]
+    #[error("{op}: its kernels were loaded for another queue; load them for the one that they are to run on")]
+    Loaded {
+        /// The operation.
+        op: &'static str,
+    },
     /// Something that cannot be part of a CUDA graph.
     #[cfg(feature = "cuda")]
     #[error("{doing} cannot be captured in a CUDA graph; run the same work once before it is captured")]

@@ -14,9 +14,9 @@ mod tests;
 
 use super::{Config, Gradients, OP, Outcome, Scalars};
 use crate::Error;
-use crate::cuda::{Buffer, ByElement, Element, Module, Queue, View, ViewMut, driver};
+use crate::cuda::{Buffer, ByElement, Element, Kernel, Module, Queue, View, ViewMut, driver};
 use crate::error::check_len;
-use cudarc::driver::{CudaFunction, LaunchConfig, PushKernelArg};
+use cudarc::driver::{LaunchConfig, PushKernelArg};
 use noam_schedule::{Schedule, Step};
 
 /// How many updates the table on the device reaches ahead.
@@ -102,8 +102,8 @@ pub struct CudaAdam {
 /// The kernels that keep the gradients and that clear them.
 #[derive(Debug)]
 struct Pair {
-    keep: CudaFunction,
-    clear: CudaFunction,
+    keep: Kernel,
+    clear: Kernel,
 }
 
 impl Pair {
@@ -111,7 +111,7 @@ impl Pair {
         Ok(Pair { keep: module.function(name)?, clear: module.function(&format!("{name}_clear"))? })
     }
 
-    fn of(&self, after: Gradients) -> &CudaFunction {
+    fn of(&self, after: Gradients) -> &Kernel {
         match after {
             Gradients::Keep => &self.keep,
             Gradients::Clear => &self.clear,
@@ -296,7 +296,7 @@ impl CudaAdam {
         let launch = LaunchConfig { grid_dim: (blocks, 1, 1), block_dim: (THREADS, 1, 1), shared_mem_bytes: 0 };
         let kernels = if copy.is_some() { self.copying.of::<T>() } else { &self.plain };
         let (table, mut progress) = (self.table.view(), self.progress.view_mut());
-        let mut args = queue.stream().launch_builder(kernels.of(after));
+        let mut args = queue.launch(kernels.of(after))?;
         args.arg(params.pointer()).arg(grads.pointer()).arg(m.pointer()).arg(v.pointer());
         if let Some(copy) = &mut copy {
             args.arg(copy.pointer());

@@ -279,7 +279,7 @@ impl Kernels {
         let plan = self.forward.of::<T>(queue)?.plan(OP, &checked)?;
         let sizes = checked.sizes(&places, plan.width);
         let dropout = queue.dropout(attention.dropout)?;
-        let mut args = queue.stream().launch_builder(plan.kernel);
+        let mut args = queue.launch(plan.kernel)?;
         args.arg(o.pointer()).arg(lse.pointer()).arg(&places.q).arg(&places.k).arg(&places.v);
         args.arg(&checked.key_lengths).arg(&checked.query_lengths).arg(&sizes).arg(&dropout);
         // SAFETY: `args` lists the parameters of `attention_forward_*` in number, order and type, for the element type
@@ -332,7 +332,7 @@ impl Kernels {
         let dq_of_keys = if queries.is_some() { 0 } else { out.q };
         for (plan, dq) in [(queries.as_ref(), out.q), (keys.as_ref(), dq_of_keys)] {
             let Some(plan) = plan else { continue };
-            let mut args = queue.stream().launch_builder(plan.kernel);
+            let mut args = queue.launch(plan.kernel)?;
             args.arg(&dq).arg(&out.k).arg(&out.v).arg(scratch.pointer());
             args.arg(&places.q).arg(&places.k).arg(&places.v).arg(o.pointer()).arg(lse.pointer()).arg(d_o.pointer());
             args.arg(&checked.key_lengths).arg(&checked.query_lengths).arg(&sizes).arg(&dropout);
@@ -370,7 +370,7 @@ impl Kernels {
         out.check_queue(OP, "out", queue)?;
         let plan = self.weights.of::<T>(queue)?.plan(OP, &checked)?;
         let sizes = checked.sizes(&places, 0);
-        let mut args = queue.stream().launch_builder(plan.kernel);
+        let mut args = queue.launch(plan.kernel)?;
         args.arg(out.pointer()).arg(&places.q).arg(&places.k).arg(lse.pointer());
         args.arg(&checked.key_lengths).arg(&checked.query_lengths).arg(&sizes);
         // SAFETY: as in `forward`, for `attention_weights_*`: lse holds B*NH*T values, and out, which is borrowed

@@ -5,9 +5,9 @@ mod tests;
 
 use super::cpu::score_scale;
 use crate::Error;
-use crate::cuda::{ByElement, Element, Indices, Queue, View, ViewMut, driver, int};
+use crate::cuda::{ByElement, Element, Indices, Kernel, Queue, View, ViewMut, driver, int};
 use crate::device::{CACHED_ATTENTION, Cache, REORDER_CACHE};
-use cudarc::driver::{CudaFunction, LaunchConfig, PushKernelArg};
+use cudarc::driver::{LaunchConfig, PushKernelArg};
 
 /// Threads a block, as `decode.cu` is compiled for.
 const ATTENTION_THREADS: u32 = 128;
@@ -22,9 +22,9 @@ const TILE_BYTES: u32 = 4 * 32 * 33 * 4;
 /// The kernels, loaded.
 #[derive(Debug)]
 pub struct Kernels {
-    attention: ByElement<CudaFunction>,
+    attention: ByElement<Kernel>,
     /// For values of 32 and of 16 bits.
-    reorder: [CudaFunction; 2],
+    reorder: [Kernel; 2],
     /// Dynamic shared memory that a block can have.
     shared_bytes: u32,
 }
@@ -86,7 +86,7 @@ impl Kernels {
             block_dim: (ATTENTION_THREADS, 1, 1),
             shared_mem_bytes: 4 * floats as u32,
         };
-        let mut args = queue.stream().launch_builder(self.attention.of::<T>());
+        let mut args = queue.launch(self.attention.of::<T>())?;
         args.arg(out.pointer()).arg(cache.pointer()).arg(qkv.pointer());
         args.arg(&nh).arg(&hs).arg(&max_len).arg(&at).arg(&scale);
         // SAFETY: the kernel's parameters in number, order and type. By the checks qkv holds R rows of 3C values, cache
@@ -129,7 +129,7 @@ impl Kernels {
         let launch =
             LaunchConfig { grid_dim: (blocks as u32, 1, 1), block_dim: (REORDER_THREADS, 1, 1), shared_mem_bytes: 0 };
         let kernel = &self.reorder[usize::from(size_of::<T>() == 2)];
-        let mut args = queue.stream().launch_builder(kernel);
+        let mut args = queue.launch(kernel)?;
         args.arg(to.pointer()).arg(from.pointer()).arg(parents.pointer()).arg(&row).arg(&n).arg(&parts);
         // SAFETY: the kernel's parameters in number, order and type. from and to hold R rows of `row` values, as
         // checked, and a block touches `n` or fewer of one row of each: its own of `to`, its parent's of `from`, which

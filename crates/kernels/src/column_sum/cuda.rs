@@ -5,8 +5,8 @@ mod tests;
 
 use super::{OP, ROWS, check};
 use crate::Error;
-use crate::cuda::{ByElement, Element, Queue, View, ViewMut, driver, int};
-use cudarc::driver::{CudaFunction, LaunchConfig, PushKernelArg};
+use crate::cuda::{ByElement, Element, Kernel, Queue, View, ViewMut, driver, int};
+use cudarc::driver::{LaunchConfig, PushKernelArg};
 
 /// Columns of a block that sums chunks, and of one that adds the partial sums.
 const CHUNK_COLUMNS: usize = 256;
@@ -15,8 +15,8 @@ const ADD_COLUMNS: usize = 32;
 /// The kernels of column sums.
 #[derive(Debug)]
 pub struct Kernels {
-    chunks: ByElement<CudaFunction>,
-    add: CudaFunction,
+    chunks: ByElement<Kernel>,
+    add: Kernel,
 }
 
 impl Kernels {
@@ -57,7 +57,7 @@ impl Kernels {
         let (n, c, count) = (int(OP, "N", n)?, int(OP, "C", c)?, int(OP, "ceil(N / 32)", count)?);
         let threads = (CHUNK_COLUMNS * size_of::<T>() / 16) as u32;
         let launch = LaunchConfig { grid_dim: (blocks, 1, 1), block_dim: (threads, 1, 1), shared_mem_bytes: 0 };
-        let mut args = queue.stream().launch_builder(self.chunks.of::<T>());
+        let mut args = queue.launch(self.chunks.of::<T>())?;
         args.arg(scratch.pointer()).arg(dy.pointer()).arg(&n).arg(&c);
         // SAFETY: `args` lists the parameters of the `column_sum_chunks_*` entry of T in number, order and type. dy
         // holds N rows of C, and scratch at least ceil(N / 32) of C, as `check` has shown; the kernel indexes only
@@ -66,7 +66,7 @@ impl Kernels {
 
         let blocks = (c as u32).div_ceil(ADD_COLUMNS as u32);
         let launch = LaunchConfig { grid_dim: (blocks, 1, 1), block_dim: (256, 1, 1), shared_mem_bytes: 0 };
-        let mut args = queue.stream().launch_builder(&self.add);
+        let mut args = queue.launch(&self.add)?;
         args.arg(db.pointer()).arg(scratch.pointer()).arg(&count).arg(&c);
         // SAFETY: `args` lists the parameters of `column_sum_add` in number, order and type. It reads the partial
         // sums that the launch before has written, and reads and writes db's C values, borrowed mutably.

@@ -5,10 +5,10 @@ mod tests;
 
 use super::{EVALUATE, FORWARD_BACKWARD, LOG_SOFTMAX, check, check_evaluate, check_rows};
 use crate::Error;
-use crate::cuda::{ByElement, Element, Indices, Queue, View, ViewMut, WARP, driver, int};
+use crate::cuda::{ByElement, Element, Indices, Kernel, Queue, View, ViewMut, WARP, driver, int};
 use crate::device::Targets;
 use crate::error::check_len;
-use cudarc::driver::{CudaFunction, LaunchConfig, PushKernelArg};
+use cudarc::driver::{LaunchConfig, PushKernelArg};
 
 const TOTAL: &str = "cross_entropy (total)";
 
@@ -24,7 +24,7 @@ pub struct Kernels {
     forward_backward: ByElement<Entry>,
     evaluate: ByElement<Entry>,
     log_softmax: ByElement<Entry>,
-    total: CudaFunction,
+    total: Kernel,
     /// Dynamic shared memory that a block can have.
     shared_bytes: u32,
 }
@@ -32,15 +32,15 @@ pub struct Kernels {
 /// One kernel twice: for rows that fit into shared memory, and for longer ones.
 #[derive(Debug)]
 struct Entry {
-    kept: CudaFunction,
-    reread: CudaFunction,
+    kept: Kernel,
+    reread: Kernel,
     /// Values of the ring that the first needs besides the row; the second needs a ring alone.
     ring: u32,
 }
 
 impl Entry {
     /// The kernel for rows of V values, and the launch of N of them.
-    fn choose(&self, n: i32, v: i32, shared_bytes: u32) -> (&CudaFunction, LaunchConfig) {
+    fn choose(&self, n: i32, v: i32, shared_bytes: u32) -> (&Kernel, LaunchConfig) {
         // A row starts up to three values behind the start of shared memory.
         let kept = 4 * (u64::from(self.ring) + v as u64 + 3);
         let (kernel, bytes) = match u32::try_from(kept) {
@@ -108,7 +108,7 @@ impl Kernels {
             return Ok(());
         }
         let (kernel, launch) = self.forward_backward.of::<T>().choose(n, v, self.shared_bytes);
-        let mut args = queue.stream().launch_builder(kernel);
+        let mut args = queue.launch(kernel)?;
         args.arg(logits.pointer()).arg(loss.pointer()).arg(ids.pointer()).arg(grad_scale.pointer());
         args.arg(&targets.ignore).arg(&targets.smoothing).arg(&v);
         // SAFETY: the kernel's parameters in number, order and type, T being its own. logits hold N * V values, loss
@@ -146,7 +146,7 @@ impl Kernels {
             return Ok(());
         }
         let (kernel, launch) = self.evaluate.of::<T>().choose(n, v, self.shared_bytes);
-        let mut args = queue.stream().launch_builder(kernel);
+        let mut args = queue.launch(kernel)?;
         args.arg(logits.pointer()).arg(loss.pointer()).arg(nll.pointer()).arg(hit.pointer()).arg(ids.pointer());
         args.arg(&targets.ignore).arg(&targets.smoothing).arg(&v);
         // SAFETY: as in `forward_backward`; nll and hit hold N values too, and logits are only read.
@@ -205,7 +205,7 @@ impl Kernels {
             return Ok(());
         }
         let (kernel, launch) = self.log_softmax.of::<T>().choose(n, v, self.shared_bytes);
-        let mut args = queue.stream().launch_builder(kernel);
+        let mut args = queue.launch(kernel)?;
         args.arg(&out).arg(&x).arg(&v);
         // SAFETY: the kernel's parameters in number, order and type, T being its own. Block n of N touches row n of
         // both alone, which the caller vouches for. The launch has the shared memory that `choose` counts for row and
@@ -226,7 +226,7 @@ impl Kernels {
         total.check_queue(OP, "total", queue)?;
         let n = int(OP, "N", loss.len())?;
         let launch = LaunchConfig { grid_dim: (1, 1, 1), block_dim: (WARP, 1, 1), shared_mem_bytes: 0 };
-        let mut args = queue.stream().launch_builder(&self.total);
+        let mut args = queue.launch(&self.total)?;
         args.arg(total.pointer()).arg(loss.pointer()).arg(&n);
         // SAFETY: the kernel's parameters in number, order and type; it reads N values of loss and writes one of total,
         // which is borrowed mutably. Both are memory of this queue.

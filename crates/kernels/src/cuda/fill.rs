@@ -1,8 +1,8 @@
 //! Setting all values of a view.
 
-use super::{Element, Queue, ViewMut, driver};
+use super::{Element, Kernel, Queue, ViewMut, driver};
 use crate::Error;
-use cudarc::driver::{CudaFunction, LaunchConfig, PushKernelArg};
+use cudarc::driver::{LaunchConfig, PushKernelArg};
 
 const OP: &str = "fill";
 
@@ -16,8 +16,8 @@ const BLOCKS_EACH: u32 = 8;
 /// The kernels that fill views, loaded.
 #[derive(Debug)]
 pub struct Fill {
-    four_bytes: CudaFunction,
-    two_bytes: CudaFunction,
+    four_bytes: Kernel,
+    two_bytes: Kernel,
 }
 
 impl Fill {
@@ -48,7 +48,7 @@ impl Fill {
         let most = u64::from(queue.multiprocessors() * BLOCKS_EACH);
         let blocks = (n * size_of::<T>() as u64).div_ceil(VECTOR * THREADS).clamp(1, most) as u32;
         let launch = LaunchConfig { grid_dim: (blocks, 1, 1), block_dim: (THREADS as u32, 1, 1), shared_mem_bytes: 0 };
-        let mut args = queue.stream().launch_builder(kernel);
+        let mut args = queue.launch(kernel)?;
         args.arg(x.pointer()).arg(&n).arg(&word);
         // SAFETY: `args` lists the parameters of `fill_4` and `fill_2` in number, order and type. x holds n values of
         // so many bytes, is borrowed mutably and memory of this queue; the kernel writes values below n.

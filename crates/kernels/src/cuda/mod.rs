@@ -31,7 +31,7 @@ pub use element::{Bf16, Element, F16, Tf32};
 pub use fill::Fill;
 pub use indices::Indices;
 pub(crate) use once::{Once, OnceByElement, once};
-pub use queue::{Graph, Module, Queue};
+pub use queue::{Graph, Kernel, Module, Queue};
 pub use timer::Timer;
 
 use crate::Error;

@@ -4,7 +4,7 @@ use super::buffer::Allocation;
 use super::{Buffer, driver};
 use crate::Error;
 use cudarc::driver::{
-    CudaContext, CudaFunction, CudaGraph, CudaModule, CudaStream,
+    CudaContext, CudaFunction, CudaGraph, CudaModule, CudaStream, LaunchArgs,
     sys::CUdevice_attribute::{
         CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT,
     },
@@ -109,13 +109,25 @@ impl Queue {
                 Arc::clone(new.insert(module))
             }
         };
-        Ok(Module { op, module })
+        Ok(Module { op, module, stream: Arc::clone(&self.stream) })
     }
 
     /// How many modules are loaded.
     #[cfg(test)]
     pub(crate) fn loaded(&self) -> usize {
         self.modules.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Begins a launch on this queue. Only of a kernel that it has loaded, and so keeps for as long as any of its graphs is
+    /// replayed.
+    ///
+    /// # Errors
+    /// [`Error::Loaded`] if another queue has loaded it.
+    pub fn launch<'a>(&'a self, kernel: &'a Kernel) -> Result<LaunchArgs<'a>, Error> {
+        if !Arc::ptr_eq(&kernel.stream, &self.stream) {
+            return Err(Error::Loaded { op: kernel.op });
+        }
+        Ok(self.stream.launch_builder(&kernel.function))
     }
 
     /// The step that kernels with dropout read. Written by the host only when it changes; not while a graph is captured.
@@ -239,6 +251,15 @@ impl fmt::Debug for Replayable {
 pub struct Module {
     op: &'static str,
     module: Arc<CudaModule>,
+    stream: Arc<CudaStream>,
+}
+
+/// A kernel, of the queue that has loaded it.
+#[derive(Debug)]
+pub struct Kernel {
+    op: &'static str,
+    function: CudaFunction,
+    stream: Arc<CudaStream>,
 }
 
 impl Module {
@@ -246,19 +267,21 @@ impl Module {
     ///
     /// # Errors
     /// [`Error::Driver`] if the PTX has no such kernel: our own mistake.
-    pub fn function(&self, name: &str) -> Result<CudaFunction, Error> {
-        self.module.load_function(name).map_err(driver(self.op, "finding a kernel"))
+    pub fn function(&self, name: &str) -> Result<Kernel, Error> {
+        let function = self.module.load_function(name).map_err(driver(self.op, "finding a kernel"))?;
+        Ok(Kernel { op: self.op, function, stream: Arc::clone(&self.stream) })
     }
 
     /// The kernel of this name, which may be launched with up to `bytes` of dynamic shared memory.
     ///
     /// # Errors
     /// [`Error::Driver`] also if the device has less than that for a block.
-    pub fn function_with_shared(&self, name: &str, bytes: u32) -> Result<CudaFunction, Error> {
-        let function = self.function(name)?;
-        function
+    pub fn function_with_shared(&self, name: &str, bytes: u32) -> Result<Kernel, Error> {
+        let kernel = self.function(name)?;
+        kernel
+            .function
             .set_attribute(CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, bytes as i32)
             .map_err(driver(self.op, "asking for shared memory"))?;
-        Ok(function)
+        Ok(kernel)
     }
 }

@@ -25,7 +25,7 @@ fn the_functions_have_the_cpus_bits() {
     {
         let [a, b, c] = &mut out;
         let (x, mut a, mut b, mut c) = (x.view(), a.view_mut(), b.view_mut(), c.view_mut());
-        let mut args = queue.stream().launch_builder(&kernel);
+        let mut args = queue.launch(&kernel).unwrap();
         args.arg(x.pointer()).arg(a.pointer()).arg(b.pointer()).arg(c.pointer()).arg(&n);
         // SAFETY: the kernel's parameters in number, order and type; it reads and writes n values of four buffers that
         // hold n each and are borrowed here.
@@ -58,7 +58,7 @@ fn lanes_and_dropout_have_the_cpus_bits() {
         {
             let [a, b, c] = &mut out;
             let (x, mut a, mut b, mut c) = (x.view(), a.view_mut(), b.view_mut(), c.view_mut());
-            let mut args = queue.stream().launch_builder(&kernel);
+            let mut args = queue.launch(&kernel).unwrap();
             args.arg(x.pointer()).arg(a.pointer()).arg(b.pointer()).arg(c.pointer()).arg(&words);
             let launch = LaunchConfig { grid_dim: (rows as u32, 1, 1), block_dim: (32, 1, 1), shared_mem_bytes: 0 };
             // SAFETY: the kernel's parameters in number, order and type; nine rows of 32 values, and eight times as many
@@ -89,7 +89,7 @@ fn round_trip<T: Element>() {
     let n = host.len() as i32;
     {
         let (x, mut rounded, mut back) = (x.view(), rounded.view_mut(), back.view_mut());
-        let mut args = queue.stream().launch_builder(&kernel);
+        let mut args = queue.launch(&kernel).unwrap();
         args.arg(x.pointer()).arg(rounded.pointer()).arg(back.pointer()).arg(&n);
         // SAFETY: the kernel's parameters in number, order and type; it reads and writes n values of three buffers that
         // hold n each and are borrowed here.
@@ -147,6 +147,20 @@ fn parts_that_overlap_are_a_mistake() {
     let queue = device();
     let mut buffer = Buffer::<f32>::zeros(&queue, 4).unwrap();
     let _ = buffer.view_mut().split([(0, 2), (1, 2)]);
+}
+
+#[test]
+fn kernels_of_another_queue_are_refused() {
+    // A graph of the queue that runs them would not keep them.
+    let queue = device();
+    let other = Queue::new(0).unwrap();
+    let mut buffer = Buffer::from_host(&other, &[9.0f32]).unwrap();
+    let (own, foreign) = (super::Fill::load(&other).unwrap(), super::Fill::load(&queue).unwrap());
+    let error = foreign.fill(&other, buffer.view_mut(), 1.0).unwrap_err();
+    assert!(matches!(error, Error::Loaded { .. }) && error.to_string().contains("another queue"), "{error}");
+    assert_eq!(buffer.read().unwrap(), [9.0]);
+    own.fill(&other, buffer.view_mut(), 1.0).unwrap();
+    assert_eq!(buffer.read().unwrap(), [1.0]);
 }
 
 #[test]

@@ -5,8 +5,8 @@ mod tests;
 
 use super::{Dropout, GROUP, OP, check};
 use crate::Error;
-use crate::cuda::{ByElement, Element, Queue, ViewMut, WARP, driver, int};
-use cudarc::driver::{CudaFunction, LaunchConfig, PushKernelArg};
+use crate::cuda::{ByElement, Element, Kernel, Queue, ViewMut, WARP, driver, int};
+use cudarc::driver::{LaunchConfig, PushKernelArg};
 
 /// Warps a block, a row each.
 const ROWS: u32 = 8;
@@ -17,7 +17,7 @@ const COLUMNS: usize = 65_535;
 /// The kernel, loaded.
 #[derive(Debug)]
 pub struct Kernels {
-    apply: ByElement<CudaFunction>,
+    apply: ByElement<Kernel>,
 }
 
 impl Kernels {
@@ -53,7 +53,7 @@ impl Kernels {
         let grid_dim = (n.div_ceil(ROWS as usize) as u32, c.div_ceil(GROUP).min(COLUMNS) as u32, 1);
         let launch = LaunchConfig { grid_dim, block_dim: (ROWS * WARP, 1, 1), shared_mem_bytes: 0 };
         let (rows, columns, dropout) = (n as i32, c as i32, queue.dropout(dropout)?);
-        let mut args = queue.stream().launch_builder(self.apply.of::<T>());
+        let mut args = queue.launch(self.apply.of::<T>())?;
         args.arg(x.pointer()).arg(&rows).arg(&columns).arg(&dropout);
         // SAFETY: `args` lists the parameters of `dropout_*` in number, order and type. x holds n * c values, as
         // `check` has shown, is borrowed mutably and memory of this queue; the kernel indexes only rows below n and

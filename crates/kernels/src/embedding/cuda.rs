@@ -8,9 +8,9 @@ mod tests;
 
 use super::{BACKWARD_OP, Dims, OP, Tokens, check_backward, check_forward};
 use crate::Error;
-use crate::cuda::{ByElement, Element, Indices, Queue, View, ViewMut, WARP, driver, int};
+use crate::cuda::{ByElement, Element, Indices, Kernel, Queue, View, ViewMut, WARP, driver, int};
 use crate::dropout::{Dropout, GROUP};
-use cudarc::driver::{CudaFunction, LaunchConfig, PushKernelArg};
+use cudarc::driver::{LaunchConfig, PushKernelArg};
 
 /// Warps a block of all kernels but the sort.
 const WARPS: usize = 8;
@@ -52,10 +52,10 @@ fn rows(table_len: usize, c: usize) -> u32 {
 /// The kernels, loaded.
 #[derive(Debug)]
 pub struct Kernels {
-    forward: ByElement<CudaFunction>,
-    sort_tiles: CudaFunction,
-    merge_tiles: CudaFunction,
-    backward: ByElement<CudaFunction>,
+    forward: ByElement<Kernel>,
+    sort_tiles: Kernel,
+    merge_tiles: Kernel,
+    backward: ByElement<Kernel>,
 }
 
 /// N, T and C as kernels take them: row numbers up to whole tiles, and column numbers up to whole groups, fit in 31
@@ -119,7 +119,7 @@ impl Kernels {
         let positions = positions.part(offset * dims.c, dims.t * dims.c);
         let v = rows(table.len(), dims.c);
         let dropout = queue.dropout(dropout)?;
-        let mut args = queue.stream().launch_builder(self.forward.of::<T>());
+        let mut args = queue.launch(self.forward.of::<T>())?;
         args.arg(y.pointer()).arg(ids.pointer()).arg(lengths.pointer()).arg(table.pointer()).arg(positions.pointer());
         args.arg(&scale).arg(&n).arg(&t).arg(&c).arg(&v).arg(&dropout);
         // SAFETY: `args` lists the parameters of `embedding_forward_*` in number, order and type. As checked, y holds
@@ -172,7 +172,7 @@ impl Kernels {
         let [mut tile_ids, mut tile_rows, mut all_ids, mut all_rows] =
             scratch.split([(0, tokens), (tokens, tokens), (2 * tokens, tokens), (3 * tokens, tokens)]);
 
-        let mut args = queue.stream().launch_builder(&self.sort_tiles);
+        let mut args = queue.launch(&self.sort_tiles)?;
         let v = rows(dtable.len(), dims.c);
         args.arg(tile_ids.pointer()).arg(tile_rows.pointer()).arg(ids.pointer()).arg(lengths.pointer());
         args.arg(&n).arg(&t).arg(&v);
@@ -181,7 +181,7 @@ impl Kernels {
         // indexes only values below n. All is memory of this queue.
         unsafe { args.launch(launch(tokens.div_ceil(TILE), 1, TILE / 2)) }.map_err(driver(OP, "launching the sort"))?;
 
-        let mut args = queue.stream().launch_builder(&self.merge_tiles);
+        let mut args = queue.launch(&self.merge_tiles)?;
         args.arg(all_ids.pointer()).arg(all_rows.pointer()).arg(tile_ids.pointer()).arg(tile_rows.pointer()).arg(&n);
         // SAFETY: `args` lists the parameters of `embedding_merge_tiles` in number, order and type. The four parts of
         // scratch hold n values each. The launch before has sorted each tile, so the places that this one computes are
@@ -189,7 +189,7 @@ impl Kernels {
         unsafe { args.launch(launch(tokens.div_ceil(THREADS), 1, THREADS)) }
             .map_err(driver(OP, "launching the merge"))?;
 
-        let mut args = queue.stream().launch_builder(self.backward.of::<T>());
+        let mut args = queue.launch(self.backward.of::<T>())?;
         args.arg(dtable.pointer()).arg(dy.pointer()).arg(all_ids.pointer()).arg(all_rows.pointer());
         args.arg(&scale).arg(&n).arg(&c).arg(&dropout);
         // SAFETY: `args` lists the parameters of `embedding_backward_*` in number, order and type. The launches

@@ -6,9 +6,9 @@ mod tests;
 
 use super::{BLOCK, OP, check_max_norm};
 use crate::Error;
-use crate::cuda::{Queue, View, ViewMut, WARP, driver};
+use crate::cuda::{Kernel, Queue, View, ViewMut, WARP, driver};
 use crate::error::check_len;
-use cudarc::driver::{CudaFunction, LaunchConfig, PushKernelArg};
+use cudarc::driver::{LaunchConfig, PushKernelArg};
 
 /// Warps a block of threads.
 const WARPS: u32 = 8;
@@ -21,8 +21,8 @@ pub fn scratch_len(n: usize) -> usize {
 /// The kernels, loaded.
 #[derive(Debug)]
 pub struct Kernels {
-    blocks: CudaFunction,
-    finish: CudaFunction,
+    blocks: Kernel,
+    finish: Kernel,
 }
 
 impl Kernels {
@@ -77,7 +77,7 @@ impl Kernels {
         if n > 0 {
             // At most 2^44 bytes, which no device has, is what a grid of this kind reaches.
             let grid = blocks.div_ceil(u64::from(WARPS)) as u32;
-            let mut args = queue.stream().launch_builder(&self.blocks);
+            let mut args = queue.launch(&self.blocks)?;
             args.arg(scratch.pointer()).arg(grads.pointer()).arg(&n);
             // SAFETY: `args` lists the parameters of `grad_norm_blocks_f32` in number, order and type. It reads n
             // gradients and writes a sum for each block of 4096, for which `scratch` has room, as checked; `scratch` is
@@ -86,7 +86,7 @@ impl Kernels {
                 .map_err(driver(OP, "launching the blocks' sums"))?;
         }
         let unscale = unscale.as_ref().map_or(&0, View::pointer);
-        let mut args = queue.stream().launch_builder(&self.finish);
+        let mut args = queue.launch(&self.finish)?;
         args.arg(words.pointer()).arg(scratch.pointer()).arg(unscale).arg(&blocks).arg(&max_norm);
         // SAFETY: `args` lists the parameters of `grad_norm_finish` in number, order and type. It reads the sums that
         // the launch before has written, and one value of `unscale` unless that is null, and writes two words, borrowed

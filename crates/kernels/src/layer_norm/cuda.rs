@@ -13,10 +13,10 @@ use super::{
     check_forward,
 };
 use crate::Error;
-use crate::cuda::{Buffer, ByElement, DropoutWords, Element, Module, Queue, View, ViewMut, WARP, driver, int};
+use crate::cuda::{Buffer, ByElement, DropoutWords, Element, Kernel, Module, Queue, View, ViewMut, WARP, driver, int};
 use crate::dropout::{Dropout, GROUP};
 use crate::error::check_len;
-use cudarc::driver::{CudaFunction, DeviceRepr, LaunchConfig, PushKernelArg};
+use cudarc::driver::{DeviceRepr, LaunchConfig, PushKernelArg};
 
 pub use super::scratch_len;
 
@@ -155,8 +155,8 @@ struct Width {
     columns: usize,
     /// Slots of backward's shared memory for a group of columns.
     slots: usize,
-    forward: CudaFunction,
-    backward: CudaFunction,
+    forward: Kernel,
+    backward: Kernel,
 }
 
 impl Widths {
@@ -263,7 +263,7 @@ impl Kernels {
             return Ok(());
         }
         let width = self.widths.of::<T>().find::<T>(c, &[words.sum, words.y, words.x, words.gamma, words.beta]);
-        let mut args = queue.stream().launch_builder(&width.forward);
+        let mut args = queue.launch(&width.forward)?;
         args.arg(&words);
         // SAFETY: `layer_norm_forward_*` takes a `Norm` of T, which `words` is. x, y and sum (unless it is null, which
         // the kernel then leaves alone) hold n * c values, gamma and beta c, mean and rstd n, as `NormWords::of` has
@@ -363,7 +363,7 @@ impl Kernels {
         let addresses = [*dsum.pointer(), *dsub, *dy.pointer(), *sum.pointer(), *gamma.pointer()];
         let width = self.widths.of::<T>().find::<T>(c, &addresses);
         let shared = shared_bytes(c, width.slots);
-        let mut args = queue.stream().launch_builder(&width.backward);
+        let mut args = queue.launch(&width.backward)?;
         args.arg(dsum.pointer()).arg(dsub).arg(scratch.pointer()).arg(dgamma.pointer()).arg(dbeta.pointer());
         args.arg(arrived.pointer()).arg(dy.pointer()).arg(sum.pointer());
         args.arg(mean.pointer()).arg(rstd.pointer()).arg(gamma.pointer());

@@ -13,11 +13,11 @@ pub use linear::{Linear, SublayerEnd};
 
 use super::{Epilogue, Lhs, OP, Rhs, Shape, Start, check};
 use crate::Error;
-use crate::cuda::{DropoutWords, Element, OnceByElement, Queue, View, ViewMut, driver, int};
+use crate::cuda::{DropoutWords, Element, Kernel, OnceByElement, Queue, View, ViewMut, driver, int};
 use crate::device::LinearSizes;
 use crate::error::check_len;
 use crate::layer_norm::cuda::NormWords;
-use cudarc::driver::{CudaFunction, LaunchConfig, PushKernelArg};
+use cudarc::driver::{LaunchConfig, PushKernelArg};
 use linear::Followed;
 use tile::Tile;
 
@@ -54,7 +54,7 @@ enum End<'a, T> {
 struct Family {
     tiles: &'static [Tile],
     /// By layout, if there are several, then by tile.
-    functions: Vec<CudaFunction>,
+    functions: Vec<Kernel>,
 }
 
 impl Family {
@@ -285,7 +285,7 @@ impl Kernels {
         };
         let (c_is_f32, accumulate) = (i32::from(size_of::<C>() == 4), i32::from(start == Start::Accumulate));
         let function = &family.functions[layout * family.tiles.len() + index];
-        let mut args = queue.stream().launch_builder(function);
+        let mut args = queue.launch(function)?;
         args.arg(c.pointer()).arg(a.pointer()).arg(b.pointer()).arg(&other).arg(&m).arg(&n).arg(&k);
         match &end {
             End::Epilogue(_) | End::ColumnSums(_) => args.arg(&c_is_f32).arg(&accumulate).arg(&kind).arg(&scale),

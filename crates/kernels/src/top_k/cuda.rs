@@ -5,13 +5,13 @@ mod tests;
 
 use super::{OP, check};
 use crate::Error;
-use crate::cuda::{ByElement, Element, Queue, View, ViewMut, WARP, driver, int};
-use cudarc::driver::{CudaFunction, LaunchConfig, PushKernelArg};
+use crate::cuda::{ByElement, Element, Kernel, Queue, View, ViewMut, WARP, driver, int};
+use cudarc::driver::{LaunchConfig, PushKernelArg};
 
 /// The kernels, loaded.
 #[derive(Debug)]
 pub struct Kernels {
-    top_k: ByElement<CudaFunction>,
+    top_k: ByElement<Kernel>,
 }
 
 /// Where the results go.
@@ -57,7 +57,7 @@ impl Kernels {
             return Ok(());
         }
         let launch = LaunchConfig { grid_dim: (n as u32, 1, 1), block_dim: (warps * WARP, 1, 1), shared_mem_bytes: 0 };
-        let mut args = queue.stream().launch_builder(self.top_k.of::<T>());
+        let mut args = queue.launch(self.top_k.of::<T>())?;
         args.arg(values.pointer()).arg(indices.pointer()).arg(scores.pointer()).arg(&v).arg(&k);
         // SAFETY: the kernel's parameters in number, order and type, T being its own. scores hold N * V values, values
         // and indices N * k, as checked; block n of N reads row n of the former and writes row n of the latter, since k

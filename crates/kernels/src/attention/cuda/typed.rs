@@ -2,9 +2,9 @@
 
 use super::{Checked, HEAD_SIZE_MAX};
 use crate::Error;
-use crate::cuda::{Module, Queue, WARP, int};
+use crate::cuda::{Kernel, Module, Queue, WARP, int};
 use crate::error::product;
-use cudarc::driver::{CudaFunction, LaunchConfig};
+use cudarc::driver::LaunchConfig;
 
 /// Rows of a strip of queries, and of the tiles of keys that `attention_forward.cu`, `attention_weights.cu` and
 /// `attention_backward.cu` take.
@@ -35,7 +35,7 @@ const TENSOR_SIZES: [usize; 3] = [32, 64, 128];
 
 /// A kernel for each of several largest head sizes, ascending.
 #[derive(Debug)]
-struct BySize(Vec<(usize, CudaFunction)>);
+struct BySize(Vec<(usize, Kernel)>);
 
 impl BySize {
     /// `NAME_SIZE_TYPE`, with the shared memory that each may ask for at most.
@@ -53,7 +53,7 @@ impl BySize {
     }
 
     /// The kernel for this head size, and the largest that it takes. `Checked` has refused those above all.
-    fn of(&self, hs: usize) -> (usize, &CudaFunction) {
+    fn of(&self, hs: usize) -> (usize, &Kernel) {
         let (size, kernel) = self.0.iter().find(|(size, _)| hs <= *size).expect("a head size that was checked");
         (*size, kernel)
     }
@@ -76,12 +76,12 @@ pub(super) struct Backward {
 
 /// The weights of one element type.
 #[derive(Debug)]
-pub(super) struct Weights(CudaFunction);
+pub(super) struct Weights(Kernel);
 
 /// A launch to be made.
 #[derive(Debug)]
 pub(super) struct Plan<'a> {
-    pub kernel: &'a CudaFunction,
+    pub kernel: &'a Kernel,
     pub launch: LaunchConfig,
     /// `Sizes::width`.
     pub width: usize,
