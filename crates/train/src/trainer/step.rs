@@ -11,7 +11,7 @@ use noam_model::Pass;
 use noam_schedule::feedback::Signal;
 use noam_schedule::{Schedule, Step};
 use rayon::prelude::*;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A batch as the model takes it.
 pub(super) fn view(batch: &Batch) -> noam_model::Batch<'_> {
@@ -75,10 +75,8 @@ impl<D: Device> Trainer<'_, D> {
         let falls = self.training.loss_scale().is_some_and(|scale| scale.can_fall());
         let update = self.training.enqueue_update(&guided, clip)?;
         let position = stream.position();
-        let began_filling = Instant::now();
-        self.fill(stream);
+        let filling = self.fill(stream);
         self.filled = true;
-        let filling = began_filling.elapsed();
         let update = self.training.finish_update(update)?;
         self.profile.updates += passed.elapsed() - filling;
         let loss = update.loss / tokens as f64;
@@ -132,13 +130,15 @@ impl<D: Device> Trainer<'_, D> {
         }
     }
 
-    /// Makes the batches of an update, those that the stream has next.
-    fn fill(&mut self, stream: &mut Stream<'_>) {
+    /// Makes the batches of an update, those that the stream has next; returns the time that it took.
+    fn fill(&mut self, stream: &mut Stream<'_>) -> Duration {
         let began = Instant::now();
         for batch in &mut self.micro {
             batch.fill(&self.data.train, stream.next_batch(), 1);
         }
-        self.profile.batches += began.elapsed();
+        let took = began.elapsed();
+        self.profile.batches += took;
+        took
     }
 
     /// Writes down the true values of a step that ends the run.
